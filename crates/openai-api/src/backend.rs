@@ -1,0 +1,107 @@
+//! The seam: whatever can complete a chat.
+
+use std::fmt::Debug;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_core::Stream;
+use futures_core::stream::BoxStream;
+
+use crate::chat::{ChatCompletion, ChatRequest};
+use crate::chunk::{ChatAccumulator, ChatChunk};
+use crate::error::Result;
+use crate::message::Message;
+use crate::model::{Model, ModelId};
+
+/// An answer that comes in chunks; dropping it stops the model.
+pub type ChatStream = BoxStream<'static, Result<ChatChunk>>;
+
+/// Completes chats: a server far away, an engine in process, or a wrapper around another backend.
+///
+/// A backend is a handle: wrap it in an `Arc` and clone that. One backend serves many models; the
+/// request names the one to ask. Dropping a returned future, or stream, gives the request up.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait ChatBackend: Debug + Send + Sync + 'static {
+    /// Completes a chat and returns the whole answer.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Api`](crate::Error::Api) with code `model_not_found` if the model is not known,
+    /// and with `context_length_exceeded` if the messages do not fit its context window.
+    async fn complete(&self, request: ChatRequest) -> Result<ChatCompletion>;
+
+    /// Completes a chat and returns the answer as it grows.
+    ///
+    /// The last chunk of an answer carries its finish reason. The texts of all chunks add up to
+    /// what [`complete`](Self::complete) would have returned.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`complete`](Self::complete); once the stream has begun they come as an item,
+    /// after which it ends. A stream cut short yields [`Error::Truncated`](crate::Error::Truncated).
+    async fn stream(&self, request: ChatRequest) -> Result<ChatStream>;
+
+    /// Lists the models, in any order.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps the backend from telling.
+    async fn models(&self) -> Result<Vec<Model>>;
+}
+
+/// Conveniences over any [`ChatBackend`].
+pub trait ChatBackendExt: ChatBackend {
+    /// Asks one question, greedily, and returns the answer's text.
+    fn ask(&self, model: &ModelId, prompt: &str) -> impl Future<Output = Result<String>> + Send {
+        let request =
+            ChatRequest::new(model.clone(), vec![Message::user(prompt)]).with_temperature(0.0);
+        async { Ok(self.complete(request).await?.text()) }
+    }
+
+    /// Completes a chat by streaming it, for backends that stream better than they complete.
+    fn complete_via_stream(
+        &self,
+        request: ChatRequest,
+    ) -> impl Future<Output = Result<ChatCompletion>> + Send {
+        async {
+            let mut stream = self.stream(request).await?;
+            let mut answer = ChatAccumulator::default();
+            while let Some(chunk) = next(&mut stream).await {
+                answer.push(chunk?);
+            }
+            answer.finish()
+        }
+    }
+}
+
+impl<B: ChatBackend + ?Sized> ChatBackendExt for B {}
+
+async fn next(stream: &mut ChatStream) -> Option<Result<ChatChunk>> {
+    std::future::poll_fn(|cx| Pin::new(&mut *stream).poll_next(cx)).await
+}
+
+macro_rules! forward {
+    ($pointer:ident) => {
+        #[async_trait]
+        #[deny(clippy::missing_trait_methods)]
+        impl<B: ChatBackend + ?Sized> ChatBackend for $pointer<B> {
+            async fn complete(&self, request: ChatRequest) -> Result<ChatCompletion> {
+                (**self).complete(request).await
+            }
+
+            async fn stream(&self, request: ChatRequest) -> Result<ChatStream> {
+                (**self).stream(request).await
+            }
+
+            async fn models(&self) -> Result<Vec<Model>> {
+                (**self).models().await
+            }
+        }
+    };
+}
+
+forward!(Arc);
+forward!(Box);

@@ -1,0 +1,293 @@
+//! What can go wrong, and what to do then.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// A cause of any type.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A result whose error is this crate's, unless another is named.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What can go wrong between asking and an answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The server, or an engine in process, answered with an error.
+    #[error(transparent)]
+    Api(Box<ApiError>),
+    /// No connection came about.
+    #[error("could not connect to {url}")]
+    Connect {
+        /// Where to, without query or credentials.
+        url: String,
+        /// Why not.
+        source: BoxError,
+    },
+    /// Nothing came within the time allowed.
+    #[error("no {what} within {limit:?}; allow more time, or look whether the server is busy")]
+    Timeout {
+        /// What was waited for, such as `connection` or `response`.
+        what: &'static str,
+        /// How long.
+        limit: Duration,
+    },
+    /// The connection broke while an answer was under way.
+    #[error("the connection broke")]
+    Transport {
+        /// How.
+        source: BoxError,
+    },
+    /// A stream ended before the answer did.
+    #[error("the stream ended before the answer was complete")]
+    Truncated,
+    /// The server answered with something that is not what the protocol says.
+    #[error("could not read the {what}")]
+    Decode {
+        /// What should have come, such as `chat completion`.
+        what: &'static str,
+        /// Where it went wrong.
+        source: BoxError,
+    },
+    /// The request cannot be sent as it is.
+    #[error("{field}: {problem}")]
+    InvalidRequest {
+        /// The field or setting at fault.
+        field: &'static str,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+    /// A file could not be read.
+    #[error("could not read {}", path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A backend failed in a way of its own.
+    #[error("the {backend} backend failed")]
+    Backend {
+        /// Which backend.
+        backend: &'static str,
+        /// How.
+        source: BoxError,
+    },
+}
+
+impl Error {
+    /// A request that cannot be sent as it is.
+    pub fn invalid(field: &'static str, problem: impl Into<String>) -> Self {
+        Self::InvalidRequest { field, problem: problem.into() }
+    }
+
+    /// Whether the same request may succeed when it is sent again.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Api(error) => error.is_retryable(),
+            Self::Connect { .. } | Self::Timeout { .. } | Self::Transport { .. } => true,
+            Self::Truncated => true,
+            _ => false,
+        }
+    }
+
+    /// The server's error, if it is one.
+    #[must_use]
+    pub fn as_api(&self) -> Option<&ApiError> {
+        match self {
+            Self::Api(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// How long the server asks to wait before the next attempt.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.as_api()?.retry_after
+    }
+
+    /// Whether the conversation is longer than the model's context window.
+    #[must_use]
+    pub fn is_context_length_exceeded(&self) -> bool {
+        self.as_api().is_some_and(|error| error.code.as_deref() == Some(CONTEXT_LENGTH_EXCEEDED))
+    }
+
+    /// Whether the server does not know the model.
+    #[must_use]
+    pub fn is_model_not_found(&self) -> bool {
+        self.as_api().is_some_and(|error| {
+            error.code.as_deref() == Some(MODEL_NOT_FOUND)
+                || (error.status == 404 && error.param.as_deref() == Some("model"))
+        })
+    }
+}
+
+impl From<ApiError> for Error {
+    fn from(error: ApiError) -> Self {
+        Self::Api(Box::new(error))
+    }
+}
+
+/// An error in the form that OpenAI's protocol gives it.
+///
+/// `Display` shows status, code and message, and the request id where there is one.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct ApiError {
+    /// The HTTP status.
+    pub status: u16,
+    /// A word for programs, such as `model_not_found`.
+    pub code: Option<String>,
+    /// A word for the kind of error, such as `invalid_request_error`; `type` on the wire.
+    pub kind: Option<String>,
+    /// The field of the request that is at fault.
+    pub param: Option<String>,
+    /// What went wrong, for people.
+    pub message: String,
+    /// The server's id for the HTTP exchange, to quote when asking for help.
+    pub request_id: Option<String>,
+    /// How long the server asks to wait.
+    pub retry_after: Option<Duration>,
+    /// The server's own word on whether to try again (`x-should-retry`); it goes before the status.
+    pub should_retry: Option<bool>,
+}
+
+impl ApiError {
+    /// An error with a status and a message.
+    pub fn new(status: u16, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            code: None,
+            kind: None,
+            param: None,
+            message: message.into(),
+            request_id: None,
+            retry_after: None,
+            should_retry: None,
+        }
+    }
+
+    /// A request that is wrong in `param`: status 400.
+    pub fn invalid_request(param: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::new(400, message).with_kind(INVALID_REQUEST).with_param(param)
+    }
+
+    /// A model that is not known: status 404, code `model_not_found`.
+    pub fn model_not_found(model: &str) -> Self {
+        Self::new(404, format!("the model `{model}` does not exist"))
+            .with_kind(INVALID_REQUEST)
+            .with_code(MODEL_NOT_FOUND)
+            .with_param("model")
+    }
+
+    /// A conversation that does not fit: status 400, code `context_length_exceeded`.
+    pub fn context_length_exceeded(window: usize, tokens: usize) -> Self {
+        let message = format!(
+            "the messages take {tokens} tokens and the model's context window holds {window}; \
+             shorten them or start a new conversation"
+        );
+        Self::invalid_request("messages", message).with_code(CONTEXT_LENGTH_EXCEEDED)
+    }
+
+    /// Sets the word for programs.
+    #[must_use]
+    pub fn with_code(mut self, code: impl Into<String>) -> Self {
+        self.code = Some(code.into());
+        self
+    }
+
+    /// Sets the kind of error.
+    #[must_use]
+    pub fn with_kind(mut self, kind: impl Into<String>) -> Self {
+        self.kind = Some(kind.into());
+        self
+    }
+
+    /// Sets the field at fault.
+    #[must_use]
+    pub fn with_param(mut self, param: impl Into<String>) -> Self {
+        self.param = Some(param.into());
+        self
+    }
+
+    /// Whether the same request may succeed when it is sent again.
+    ///
+    /// True for 408, 409, 429 and 5xx, save an exhausted quota; the server's own word goes before.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        if let Some(word) = self.should_retry {
+            return word;
+        }
+        let exhausted = self.code.as_deref() == Some("insufficient_quota")
+            || self.kind.as_deref() == Some("insufficient_quota");
+        !exhausted && matches!(self.status, 408 | 409 | 429 | 500..=599)
+    }
+
+    /// The body that OpenAI's protocol gives the error.
+    #[must_use]
+    pub fn to_body(&self) -> Value {
+        serde_json::json!({"error": {
+            "message": self.message,
+            "type": self.kind,
+            "param": self.param,
+            "code": self.code,
+        }})
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the server answered {}", self.status)?;
+        if let Some(code) = self.code.as_ref().or(self.kind.as_ref()) {
+            write!(f, " ({code})")?;
+        }
+        write!(f, ": {}", self.message)?;
+        if let Some(id) = &self.request_id {
+            write!(f, " [request {id}]")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ApiError {}
+
+const CONTEXT_LENGTH_EXCEEDED: &str = "context_length_exceeded";
+const INVALID_REQUEST: &str = "invalid_request_error";
+const MODEL_NOT_FOUND: &str = "model_not_found";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_can_pass_is_retryable() {
+        for (status, expected) in
+            [(400, false), (401, false), (404, false), (408, true), (409, true), (429, true)]
+        {
+            assert_eq!(ApiError::new(status, "").is_retryable(), expected, "{status}");
+        }
+        assert!(ApiError::new(503, "").is_retryable());
+        assert!(!ApiError::new(429, "").with_code("insufficient_quota").is_retryable());
+    }
+
+    #[test]
+    fn the_servers_word_goes_before_the_status() {
+        let mut error = ApiError::new(500, "");
+        error.should_retry = Some(false);
+        assert!(!error.is_retryable());
+    }
+
+    #[test]
+    fn display_shows_status_code_message_and_request_id() {
+        let mut error = ApiError::model_not_found("gpt-9");
+        error.request_id = Some("req_1".into());
+        expect_test::expect![
+            "the server answered 404 (model_not_found): the model `gpt-9` does not exist [request req_1]"
+        ]
+        .assert_eq(&error.to_string());
+    }
+}

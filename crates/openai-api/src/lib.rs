@@ -1,0 +1,34 @@
+#![doc = include_str!("../README.md")]
+
+mod assistant;
+mod backend;
+mod chat;
+mod chunk;
+mod error;
+mod file;
+mod fine_tuning;
+mod message;
+mod model;
+mod open_enum;
+mod page;
+mod serde_util;
+mod tool;
+
+pub use crate::assistant::AssistantObject;
+#[cfg(feature = "mock")]
+pub use crate::backend::MockChatBackend;
+pub use crate::backend::{ChatBackend, ChatBackendExt, ChatStream};
+pub use crate::chat::{
+    ChatCompletion, ChatRequest, Choice, FinishReason, ResponseFormat, StreamOptions, Usage,
+};
+pub use crate::chunk::{ChatAccumulator, ChatChunk, ChunkChoice, Delta, ToolCallDelta};
+pub use crate::error::{ApiError, BoxError, Error, Result};
+pub use crate::file::{File, FileDeleted, FileId, FilePurpose};
+pub use crate::fine_tuning::{
+    AutoOr, CreateFineTuningJob, FineTuningCheckpoint, FineTuningError, FineTuningEvent,
+    FineTuningJob, FineTuningMethod, FineTuningStatus, Hyperparameters, MethodOptions,
+};
+pub use crate::message::{Content, ContentPart, ImageUrl, KnownPart, Message, Role};
+pub use crate::model::{Model, ModelId};
+pub use crate::page::Page;
+pub use crate::tool::{FunctionCall, FunctionDefinition, Tool, ToolCall};
