@@ -1,1 +1,16 @@
-//! Placeholder.
+#![doc = include_str!("../README.md")]
+
+mod dataset;
+mod error;
+mod job;
+mod trainer;
+
+pub use crate::dataset::{Dataset, Example, Label, Origin, Preference, TrainingSet};
+pub use crate::error::{BoxError, Error, Problem, Result};
+pub use crate::job::{
+    EventLevel, Hyperparameters, JobError, JobId, JobState, JobStatus, Method, Metrics,
+    TrainingEvent, TrainingJob,
+};
+#[cfg(feature = "mock")]
+pub use crate::trainer::MockTrainer;
+pub use crate::trainer::{EventStream, Trainer, TrainerExt};

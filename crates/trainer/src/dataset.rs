@@ -1,0 +1,291 @@
+//! Examples, where they came from, and which of them train.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use openai_api::{Message, Role};
+use serde::{Deserialize, Serialize};
+
+/// Whether an answer is one to learn or one to avoid.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Label {
+    /// To learn.
+    #[default]
+    Positive,
+    /// To avoid.
+    Negative,
+}
+
+impl fmt::Display for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Positive => "positive",
+            Self::Negative => "negative",
+        })
+    }
+}
+
+/// Where an example or a fault is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Origin {
+    /// The file; `None` for text that was handed over, and for stored dialogues.
+    pub file: Option<PathBuf>,
+    /// The line, from 1; 0 where there are no lines.
+    pub line: u64,
+    /// The column: a heading of a CSV file, or a field of a JSON object.
+    pub column: Option<String>,
+}
+
+impl Origin {
+    /// A line of text that was handed over.
+    #[must_use]
+    pub fn line(line: u64) -> Self {
+        Self { file: None, line, column: None }
+    }
+
+    /// A line of a file.
+    pub fn file_line(file: impl Into<PathBuf>, line: u64) -> Self {
+        Self { file: Some(file.into()), line, column: None }
+    }
+
+    /// The same place, with a column.
+    #[must_use]
+    pub fn with_column(mut self, column: impl Into<String>) -> Self {
+        self.column = Some(column.into());
+        self
+    }
+
+    /// The same line, in a file.
+    #[must_use]
+    pub fn in_file(mut self, file: &Path) -> Self {
+        self.file = Some(file.to_owned());
+        self
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.file {
+            Some(file) => write!(f, "{}", file.display())?,
+            None => f.write_str("data")?,
+        }
+        if self.line > 0 {
+            write!(f, ", line {}", self.line)?;
+        }
+        if let Some(column) = &self.column {
+            write!(f, ", column {column}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A conversation that ends with an answer of the assistant.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Example {
+    /// The messages, oldest first. An assistant message whose `weight` is 0 is not trained on.
+    pub messages: Vec<Message>,
+    /// Whether the last answer is one to learn.
+    pub label: Label,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
+impl Example {
+    /// One question and its answer.
+    pub fn pair(prompt: impl Into<String>, completion: impl Into<String>) -> Self {
+        let prompt = Message::user(prompt.into());
+        Self::new(vec![prompt, Message::assistant(completion.into())])
+    }
+
+    /// A conversation to learn from.
+    #[must_use]
+    pub fn new(messages: Vec<Message>) -> Self {
+        Self { messages, label: Label::Positive, origin: Origin::default() }
+    }
+
+    /// Sets whether the answer is one to learn.
+    #[must_use]
+    pub fn with_label(mut self, label: Label) -> Self {
+        self.label = label;
+        self
+    }
+
+    /// Sets where it came from.
+    #[must_use]
+    pub fn with_origin(mut self, origin: Origin) -> Self {
+        self.origin = origin;
+        self
+    }
+
+    /// What comes before the answer.
+    #[must_use]
+    pub fn prompt(&self) -> &[Message] {
+        self.messages.split_last().map(|(_, prompt)| prompt).unwrap_or_default()
+    }
+
+    /// The answer, if the last message is one.
+    #[must_use]
+    pub fn answer(&self) -> Option<&Message> {
+        self.messages.last().filter(|message| message.role == Role::Assistant)
+    }
+}
+
+/// A prompt with a better and a worse answer.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Preference {
+    /// What comes before the answer.
+    pub prompt: Vec<Message>,
+    /// The better answer.
+    pub preferred: Message,
+    /// The worse answer.
+    pub rejected: Message,
+    /// Where it came from: the better answer's place.
+    pub origin: Origin,
+}
+
+impl Preference {
+    /// A prompt with a better and a worse answer.
+    #[must_use]
+    pub fn new(prompt: Vec<Message>, preferred: Message, rejected: Message) -> Self {
+        Self { prompt, preferred, rejected, origin: Origin::default() }
+    }
+
+    /// Sets where it came from.
+    #[must_use]
+    pub fn with_origin(mut self, origin: Origin) -> Self {
+        self.origin = origin;
+        self
+    }
+}
+
+/// Labelled examples and ready-made preferences, as they were read.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Dataset {
+    /// Conversations with a label each.
+    pub examples: Vec<Example>,
+    /// Preferences that came as such.
+    pub preferences: Vec<Preference>,
+}
+
+impl Dataset {
+    /// A set of examples.
+    #[must_use]
+    pub fn new(examples: Vec<Example>) -> Self {
+        Self { examples, preferences: Vec::new() }
+    }
+
+    /// How many examples and preferences there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.examples.len() + self.preferences.len()
+    }
+
+    /// Whether there is nothing in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Adds all of another set.
+    pub fn extend(&mut self, other: Self) {
+        self.examples.extend(other.examples);
+        self.preferences.extend(other.preferences);
+    }
+
+    /// Sorts the examples into what trains and what does not.
+    ///
+    /// Positive examples are supervised. A prompt with a positive and a negative answer becomes a
+    /// preference as well: the i-th negative answer is set against the i-th positive one, the last
+    /// of the fewer being used again; equal answers are dropped. A negative answer whose prompt
+    /// has no positive one is unpaired.
+    ///
+    /// ```
+    /// use trainer::{Dataset, Example, Label};
+    ///
+    /// let set = Dataset::new(vec![
+    ///     Example::pair("2+2?", "4"),
+    ///     Example::pair("2+2?", "5").with_label(Label::Negative),
+    ///     Example::pair("3+3?", "7").with_label(Label::Negative),
+    /// ])
+    /// .curate();
+    /// assert_eq!((set.supervised.len(), set.preferences.len(), set.unpaired.len()), (1, 1, 1));
+    /// ```
+    #[must_use]
+    pub fn curate(self) -> TrainingSet {
+        let mut by_prompt: HashMap<String, Vec<usize>> = HashMap::new();
+        let (supervised, negatives): (Vec<_>, Vec<_>) =
+            self.examples.into_iter().partition(|example| example.label == Label::Positive);
+        for (place, example) in supervised.iter().enumerate() {
+            by_prompt.entry(prompt_key(example.prompt())).or_default().push(place);
+        }
+        let mut set =
+            TrainingSet { supervised, preferences: self.preferences, unpaired: Vec::new() };
+        let mut used: HashMap<String, usize> = HashMap::new();
+        for negative in negatives {
+            let key = prompt_key(negative.prompt());
+            let Some(places) = by_prompt.get(&key) else {
+                set.unpaired.push(negative);
+                continue;
+            };
+            let turn = used.entry(key).or_default();
+            let positive = &set.supervised[places[(*turn).min(places.len() - 1)]];
+            *turn += 1;
+            let (Some(preferred), Some(rejected)) = (positive.answer(), negative.answer()) else {
+                continue;
+            };
+            if preferred.text() != rejected.text() {
+                let pair = Preference::new(
+                    negative.prompt().to_vec(),
+                    preferred.clone(),
+                    rejected.clone(),
+                );
+                set.preferences.push(pair.with_origin(positive.origin.clone()));
+            }
+        }
+        set
+    }
+}
+
+impl Extend<Example> for Dataset {
+    fn extend<I: IntoIterator<Item = Example>>(&mut self, examples: I) {
+        self.examples.extend(examples);
+    }
+}
+
+/// What a job trains on, sorted by how.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct TrainingSet {
+    /// Examples whose answers are learned.
+    pub supervised: Vec<Example>,
+    /// Prompts with a better and a worse answer.
+    pub preferences: Vec<Preference>,
+    /// Bad answers with no good one beside them: kept for export, never trained on.
+    pub unpaired: Vec<Example>,
+}
+
+impl TrainingSet {
+    /// Whether there is nothing to train on.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.supervised.is_empty() && self.preferences.is_empty()
+    }
+}
+
+/// Prompts are equal when roles and contents are.
+fn prompt_key(prompt: &[Message]) -> String {
+    // A NUL and a record separator cannot stand in a role.
+    prompt.iter().fold(String::new(), |mut key, message| {
+        key.push_str(message.role.as_str());
+        key.push('\0');
+        key.push_str(message.text().trim());
+        key.push('\u{1e}');
+        key
+    })
+}
