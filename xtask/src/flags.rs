@@ -1,0 +1,80 @@
+//! Every command and flag, in one place.
+
+// The macro writes its own types, public and in its own style.
+#![allow(unreachable_pub, missing_debug_implementations)]
+
+use std::{ffi::OsString, str::FromStr};
+
+xflags::xflags! {
+    /// Maintains attune. Run as `cargo xtask COMMAND`.
+    cmd xtask {
+        /// Runs the unit tests, the doc tests and the integration matrix, and ends
+        /// with the line `N passed, N failed`. Without flags it runs everything.
+        /// With CI=true a cell that could not run counts as a failure.
+        cmd test {
+            /// Only this backend's cell: embedded, http or scripted. May be repeated.
+            repeated --backend name: String
+            /// Only this store's cell: memory, json or sqlite. May be repeated.
+            repeated --store name: String
+            /// Only this trainer's cell: embedded or hosted. May be repeated.
+            repeated --trainer name: String
+            /// Only this part: unit, doc, matrix, backends, stores, trainers, parity,
+            /// cli or python. May be repeated.
+            repeated --only part: Part
+        }
+        /// Runs every lint and check, also after one has failed: fmt, clippy, doc,
+        /// each feature alone, dependency policy, layers, budget. The first run
+        /// builds two pinned cargo tools into target/tools.
+        cmd ci {}
+        /// Checks that each crate imports only what ARCHITECTURE.md lets it.
+        cmd layers {}
+        /// Counts the crates that each choice of crates costs, against its ceiling.
+        cmd budget {
+            /// Prints JSON instead of a table.
+            optional --json
+        }
+        /// Trains the base model attune-tiny from its corpus and writes it to
+        /// crates/local-engine/attune-tiny. Arguments after `--` go to the trainer.
+        cmd base-model {
+            /// Passed on as they are.
+            repeated args: OsString
+        }
+    }
+}
+
+/// A part of the tests that can run alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    Unit,
+    Doc,
+    Matrix,
+    Backends,
+    Stores,
+    Trainers,
+    Parity,
+    Cli,
+    Python,
+}
+
+impl FromStr for Part {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(match text {
+            "unit" => Self::Unit,
+            "doc" => Self::Doc,
+            "matrix" => Self::Matrix,
+            "backends" => Self::Backends,
+            "stores" => Self::Stores,
+            "trainers" => Self::Trainers,
+            "parity" => Self::Parity,
+            "cli" => Self::Cli,
+            "python" => Self::Python,
+            _ => {
+                return Err("expected unit, doc, matrix, backends, stores, trainers, parity, \
+                            cli or python"
+                    .to_owned());
+            }
+        })
+    }
+}

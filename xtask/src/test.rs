@@ -1,0 +1,167 @@
+//! `cargo xtask test`: unit tests, doc tests and the integration matrix.
+
+mod build;
+mod cells;
+mod libtest;
+mod process;
+mod report;
+
+use std::{env, path::PathBuf, process::Command, time::Instant};
+
+use anyhow::{Context as _, Result};
+use xshell::Shell;
+
+use crate::{
+    flags,
+    metadata::Workspace,
+    python,
+    test::{
+        build::{Executable, Wanted},
+        cells::{Cell, Need, Plan},
+        libtest::Tally,
+        report::{Report, Row},
+    },
+};
+
+/// Runs what the flags select; `true` if nothing failed.
+///
+/// The last line printed is always `N passed, N failed`.
+pub(crate) fn run(sh: &Shell, flags: flags::Test) -> bool {
+    let ci = env::var("CI").is_ok_and(|ci| ci == "true");
+    let mut report = Report::new(ci);
+    let done = Plan::new(flags).and_then(|plan| carry_out(sh, &plan, &mut report));
+    if let Err(err) = done {
+        report.add("problems", Row::broken("cargo xtask test", format!("{err:#}")));
+    }
+    report.print();
+    report.ok()
+}
+
+fn carry_out(sh: &Shell, plan: &Plan, report: &mut Report) -> Result<()> {
+    let workspace = Workspace::load(sh)?;
+    let built = build::build(&workspace, wanted(plan))?;
+    if plan.unit {
+        for row in unit_tests(&workspace, &built) {
+            report.add("unit tests", row?);
+        }
+    }
+    if plan.doc {
+        for row in doc_tests()? {
+            report.add("doc tests", row);
+        }
+    }
+    if !plan.cells.is_empty() {
+        matrix(sh, &workspace, plan, &built, report)?;
+    }
+    Ok(())
+}
+
+fn wanted(plan: &Plan) -> Wanted {
+    match (plan.unit, plan.cells.is_empty()) {
+        (true, _) => Wanted::Everything,
+        (false, false) => Wanted::Matrix,
+        (false, true) => Wanted::Nothing,
+    }
+}
+
+/// One row per crate, over all its test binaries.
+fn unit_tests<'a>(
+    workspace: &'a Workspace,
+    built: &'a [Executable],
+) -> impl Iterator<Item = Result<Row>> + 'a {
+    println!("\n== unit tests");
+    workspace.packages.iter().filter(|package| package.name != cells::PACKAGE).map(|package| {
+        let start = Instant::now();
+        let mut tally = Tally::default();
+        for executable in built.iter().filter(|e| e.is_test && e.manifest == package.manifest) {
+            tally += libtest::run(executable.command(), |line| {
+                if line.is_failure() {
+                    println!("{}: {line}", package.name);
+                }
+            })?;
+        }
+        let row = Row::new(&package.name, tally, start.elapsed());
+        println!("{row}");
+        Ok(row)
+    })
+}
+
+/// One row per crate; cargo runs them, since only it knows how.
+fn doc_tests() -> Result<Vec<Row>> {
+    println!("\n== doc tests");
+    let mut command = Command::new("cargo");
+    command.args(["test", "--doc", "--no-fail-fast"]).args(build::SELECTION);
+    let mut rows = Vec::new();
+    let run = libtest::run_by_crate(command, |name, tally, took| {
+        let row = Row::new(name, tally, took);
+        println!("{row}");
+        rows.push(row);
+    })?;
+    if let Some(problem) = run {
+        rows.push(Row::broken("cargo test --doc", problem));
+    }
+    Ok(rows)
+}
+
+/// Runs each cell of the matrix on its own, so that one that crashes takes no
+/// other with it.
+fn matrix(
+    sh: &Shell,
+    workspace: &Workspace,
+    plan: &Plan,
+    built: &[Executable],
+    report: &mut Report,
+) -> Result<()> {
+    let binary = built
+        .iter()
+        .find(|e| e.is_test && e.name == cells::BINARY)
+        .with_context(|| format!("the build made no test binary `{}`", cells::BINARY))?;
+    let attune = built
+        .iter()
+        .find(|e| !e.is_test)
+        .context("the build made no `attune`, which the matrix runs")?;
+    let names = libtest::list(binary.command())?;
+
+    for cell in &plan.cells {
+        println!("\n== {} {}", cell.axis, cell.name);
+        let row = run_cell(sh, workspace, cell, binary, attune, &names)?;
+        println!("{row}");
+        report.add(cell.axis, row);
+    }
+    if plan.everything {
+        for name in cells::strays(&names) {
+            let reason = "no cell runs this test; put its module in xtask/src/test/cells.rs";
+            report.add("problems", Row::broken(name, reason.to_owned()));
+        }
+    }
+    Ok(())
+}
+
+fn run_cell(
+    sh: &Shell,
+    workspace: &Workspace,
+    cell: &Cell,
+    binary: &Executable,
+    attune: &Executable,
+    names: &[String],
+) -> Result<Row> {
+    let start = Instant::now();
+    let tests: Vec<_> = names.iter().filter(|name| cell.holds(name)).collect();
+    if tests.is_empty() {
+        return Ok(Row::broken(cell.name, format!("no test ran: `{}` has none", cell.module)));
+    }
+    let python: Option<PathBuf> = match cell.need {
+        Need::Nothing => None,
+        Need::PythonClient => match python::environment(sh, workspace) {
+            Ok(python) => Some(python),
+            Err(err) => return Ok(Row::not_run(cell.name, format!("{err:#}"))),
+        },
+    };
+    let mut command = binary.command();
+    command.arg("--exact").args(tests).env("ATTUNE_BIN", &attune.path);
+    if let Some(python) = python {
+        command.env("ATTUNE_TEST_PYTHON", python);
+    }
+    let tally = libtest::run(command, |line| println!("{line}"))?;
+    Ok(Row::new(cell.name, tally, start.elapsed()))
+}

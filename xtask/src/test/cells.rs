@@ -1,0 +1,176 @@
+//! The cells of the integration matrix, and which of them a run selects.
+
+use anyhow::{Result, bail};
+
+use crate::flags::{self, Part};
+
+/// The member that holds the matrix.
+pub(crate) const PACKAGE: &str = "integration-tests";
+/// Its one test binary.
+pub(crate) const BINARY: &str = "it";
+
+/// Every cell: a module of the test binary.
+const CELLS: &[Cell] = &[
+    cell("backends", "embedded", "backends::embedded"),
+    cell("backends", "http", "backends::embedded_over_http"),
+    cell("backends", "scripted", "backends::scripted"),
+    cell("stores", "memory", "stores::memory"),
+    cell("stores", "json", "stores::json"),
+    cell("stores", "sqlite", "stores::sqlite"),
+    cell("trainers", "embedded", "trainers::embedded"),
+    cell("trainers", "hosted", "trainers::hosted"),
+    cell("product", "parity", "parity"),
+    cell("product", "cli", "cli"),
+    Cell { axis: "product", name: "python", module: "python_client", need: Need::PythonClient },
+];
+
+/// One cell: the tests of one module.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Cell {
+    /// The table it stands in.
+    pub(crate) axis: &'static str,
+    /// What the flags call it.
+    pub(crate) name: &'static str,
+    /// Where its tests are.
+    pub(crate) module: &'static str,
+    /// What it cannot run without.
+    pub(crate) need: Need,
+}
+
+/// What a cell needs beside the test binary and `attune`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    Nothing,
+    PythonClient,
+}
+
+const fn cell(axis: &'static str, name: &'static str, module: &'static str) -> Cell {
+    Cell { axis, name, module, need: Need::Nothing }
+}
+
+impl Cell {
+    /// Whether the test of this path belongs to the cell.
+    pub(crate) fn holds(&self, test: &str) -> bool {
+        test.strip_prefix(self.module).is_some_and(|rest| rest.starts_with("::"))
+    }
+}
+
+/// The tests that no cell runs.
+pub(crate) fn strays(tests: &[String]) -> impl Iterator<Item = &str> {
+    tests.iter().map(String::as_str).filter(|test| !CELLS.iter().any(|cell| cell.holds(test)))
+}
+
+/// What one call of `cargo xtask test` runs.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) unit: bool,
+    pub(crate) doc: bool,
+    pub(crate) cells: Vec<Cell>,
+    /// Whether nothing was left out.
+    pub(crate) everything: bool,
+}
+
+impl Plan {
+    /// Reads the flags: each names something to run, none at all runs everything.
+    ///
+    /// # Errors
+    ///
+    /// A flag names a cell that does not exist.
+    pub(crate) fn new(flags: flags::Test) -> Result<Self> {
+        let flags::Test { backend, store, trainer, only } = flags;
+        let slices = [("backends", backend), ("stores", store), ("trainers", trainer)];
+        for (axis, names) in &slices {
+            let known: Vec<_> = CELLS.iter().filter(|c| c.axis == *axis).map(|c| c.name).collect();
+            if let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_str())) {
+                bail!("there is no `{unknown}` among the {axis}: {}", known.join(", "));
+            }
+        }
+        let everything = only.is_empty() && slices.iter().all(|(_, names)| names.is_empty());
+        let is_selected = |cell: &&Cell| {
+            let by_slice = slices
+                .iter()
+                .any(|(axis, names)| *axis == cell.axis && names.iter().any(|n| n == cell.name));
+            everything || by_slice || only.iter().any(|part| part_has(*part, cell))
+        };
+        Ok(Self {
+            unit: everything || only.contains(&Part::Unit),
+            doc: everything || only.contains(&Part::Doc),
+            cells: CELLS.iter().filter(is_selected).copied().collect(),
+            everything,
+        })
+    }
+}
+
+fn part_has(part: Part, cell: &Cell) -> bool {
+    match part {
+        Part::Unit | Part::Doc => false,
+        Part::Matrix => true,
+        Part::Backends => cell.axis == "backends",
+        Part::Stores => cell.axis == "stores",
+        Part::Trainers => cell.axis == "trainers",
+        Part::Parity => cell.name == "parity",
+        Part::Cli => cell.name == "cli",
+        Part::Python => cell.name == "python",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::{Plan, strays};
+    use crate::flags::Xtask;
+
+    #[test]
+    fn without_flags_everything_runs() {
+        check(
+            "test",
+            expect![
+                "unit doc backends/embedded backends/http backends/scripted stores/memory stores/json stores/sqlite trainers/embedded trainers/hosted product/parity product/cli product/python"
+            ],
+        );
+    }
+
+    #[test]
+    fn a_flag_selects_its_slice_and_nothing_else() {
+        check("test --store sqlite --backend http", expect!["backends/http stores/sqlite"]);
+        check("test --trainer embedded", expect!["trainers/embedded"]);
+        check("test --only unit", expect!["unit"]);
+        check(
+            "test --only stores --only doc",
+            expect!["doc stores/memory stores/json stores/sqlite"],
+        );
+        check("test --only python --backend embedded", expect!["backends/embedded product/python"]);
+    }
+
+    #[test]
+    fn an_unknown_slice_is_refused_with_the_known_ones() {
+        check(
+            "test --store postgres",
+            expect!["there is no `postgres` among the stores: memory, json, sqlite"],
+        );
+    }
+
+    #[test]
+    fn a_test_outside_every_cell_is_a_stray() {
+        let tests = ["stores::memory::a", "stores::memory_too::b", "cli::demo::c", "client::d"];
+        let strays: Vec<_> = strays(&tests.map(str::to_owned)).map(str::to_owned).collect();
+        assert_eq!(strays, ["stores::memory_too::b", "client::d"]);
+    }
+
+    #[track_caller]
+    fn check(line: &str, expected: Expect) {
+        let flags = Xtask::from_vec(line.split(' ').map(Into::into).collect()).unwrap();
+        let crate::flags::XtaskCmd::Test(flags) = flags.subcommand else { panic!("not `test`") };
+        let shown = match Plan::new(flags) {
+            Ok(plan) => {
+                let unit = plan.unit.then(|| "unit".to_owned());
+                let doc = plan.doc.then(|| "doc".to_owned());
+                let cells = plan.cells.iter().map(|cell| format!("{}/{}", cell.axis, cell.name));
+                unit.into_iter().chain(doc).chain(cells).collect::<Vec<_>>().join(" ")
+            }
+            Err(err) => err.to_string(),
+        };
+        expected.assert_eq(&shown);
+    }
+}
