@@ -69,9 +69,19 @@ struct Count {
 pub(crate) fn run(sh: &Shell, flags: &flags::Budget) -> Result<bool> {
     let workspace = Workspace::load(sh)?;
     let counter = Counter { sh, workspace: &workspace, host: host(sh)? };
-    let counts = CHOICES.iter().map(|c| counter.count(c)).collect::<Result<Vec<_>>>()?;
+    let mut counts = Vec::new();
+    let mut uncounted = Vec::new();
+    for choice in CHOICES {
+        match counter.count(choice) {
+            Ok(count) => counts.push(count),
+            Err(why) => uncounted.push((choice.name, why)),
+        }
+    }
     println!("{}", if flags.json { as_json(&counts) } else { as_table(&counts) }.trim_end());
-    Ok(!counts.iter().any(Count::is_over))
+    for (name, why) in &uncounted {
+        eprintln!("{name}: {why:#}");
+    }
+    Ok(uncounted.is_empty() && !counts.iter().any(Count::is_over))
 }
 
 impl Count {

@@ -102,7 +102,7 @@ fn advisories(sh: &Shell, workspace: &Workspace) -> Result<Verdict> {
     if !fetched.status.success() {
         return Ok(Verdict::NotRun("the advisory database cannot be reached".to_owned()));
     }
-    passes(cmd!(sh, "{deny} check --disable-fetch advisories"))
+    passes(cmd!(sh, "{deny} check advisories --disable-fetch"))
 }
 
 /// Runs a command whose output is for the reader.

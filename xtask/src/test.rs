@@ -6,7 +6,7 @@ mod libtest;
 mod process;
 mod report;
 
-use std::{env, path::PathBuf, process::Command, time::Instant};
+use std::{collections::BTreeSet, env, path::PathBuf, process::Command, time::Instant};
 
 use anyhow::{Context as _, Result};
 use xshell::Shell;
@@ -158,10 +158,19 @@ fn run_cell(
         },
     };
     let mut command = binary.command();
-    command.arg("--exact").args(tests).env("ATTUNE_BIN", &attune.path);
+    command.arg("--exact").args(&tests).env("ATTUNE_BIN", &attune.path);
     if let Some(python) = python {
         command.env("ATTUNE_TEST_PYTHON", python);
     }
-    let tally = libtest::run(command, |line| println!("{line}"))?;
+    let mut silent: BTreeSet<_> = tests.into_iter().map(String::as_str).collect();
+    let mut tally = libtest::run(command, |line| {
+        println!("{line}");
+        silent.remove(line.name);
+    })?;
+    if tally.failed > 0 {
+        // Which ones they were says where a crash began.
+        let silent = silent.into_iter().map(|test| format!("not reported: {test}\n"));
+        tally.complaints.extend(silent);
+    }
     Ok(Row::new(cell.name, tally, start.elapsed()))
 }

@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    ops::AddAssign,
+    ops::{Add, AddAssign},
     process::Command,
     time::{Duration, Instant},
 };
@@ -34,7 +34,7 @@ impl AddAssign for Tally {
 /// A line that says how one test ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TestLine<'a> {
-    name: &'a str,
+    pub(crate) name: &'a str,
     verdict: Verdict<'a>,
 }
 
@@ -161,7 +161,7 @@ impl Reader {
         if let Some(count) = announcement(line) {
             self.announced += count;
         } else if let Some(summary) = Summary::parse(line) {
-            self.summed += summary;
+            self.summed = self.summed + summary;
             self.open = Summary::default();
         } else if let Some(test) = TestLine::parse(line) {
             match test.verdict {
@@ -178,22 +178,28 @@ impl Reader {
     /// The tally of a process that ended so: at least one failure if it did not
     /// end well.
     fn finish(self, end: &End) -> Tally {
+        let lost = self.lost();
         let mut tally = self.close();
         if let Some(problem) = end.problem()
-            && tally.failed == 0
+            && (tally.failed == 0 || lost > 0)
         {
-            tally.failed = 1;
+            tally.failed = tally.failed.max(1);
             tally.complaints.push_str(&problem);
             tally.complaints.push('\n');
         }
         tally
     }
 
+    /// How many tests were announced and never reported.
+    fn lost(&self) -> usize {
+        let Summary { passed, failed, ignored } = self.summed + self.open;
+        self.announced.saturating_sub(passed + failed + ignored)
+    }
+
     /// The tally; a test that was announced and never reported has failed.
     fn close(mut self) -> Tally {
-        self.summed += self.open;
-        let Summary { passed, failed, ignored } = self.summed;
-        let lost = self.announced.saturating_sub(passed + failed + ignored);
+        let lost = self.lost();
+        let Summary { passed, failed, ignored } = self.summed + self.open;
         self.reasons.resize(ignored, "no reason given".to_owned());
         let failed = failed + lost;
         let mut complaints = String::new();
@@ -204,7 +210,7 @@ impl Reader {
             complaints.push('\n');
         }
         if lost > 0 {
-            complaints.push_str(&format!("{lost} tests began and were never reported\n"));
+            complaints.push_str(&format!("{lost} announced and never reported\n"));
         }
         Tally { passed, failed, ignored: self.reasons, complaints }
     }
@@ -226,11 +232,15 @@ impl Summary {
     }
 }
 
-impl AddAssign for Summary {
-    fn add_assign(&mut self, other: Self) {
-        self.passed += other.passed;
-        self.failed += other.failed;
-        self.ignored += other.ignored;
+impl Add for Summary {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            passed: self.passed + other.passed,
+            failed: self.failed + other.failed,
+            ignored: self.ignored + other.ignored,
+        }
     }
 }
 

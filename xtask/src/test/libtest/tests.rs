@@ -78,7 +78,7 @@ fn tests_that_a_crash_cut_off_have_failed() {
             running 3 tests
             test engine::one ... ok
             thread 'engine::two' has overflowed its stack
-            2 tests began and were never reported
+            2 announced and never reported
         "#]],
     );
 }
