@@ -87,7 +87,7 @@ fn each_feature(sh: &Shell, workspace: &Workspace) -> Result<Verdict> {
     let packages = layers::product().flat_map(|name| ["--package", name]);
     // Clippy rather than check: it alone can forbid warnings in the workspace
     // without a RUSTFLAGS that would build every dependency again.
-    passes(cmd!(sh, "{hack} hack clippy --each-feature {packages...} -- -D warnings"))
+    passes(cmd!(sh, "{hack} hack clippy --keep-going --each-feature {packages...} -- -D warnings"))
 }
 
 fn deny(sh: &Shell, workspace: &Workspace) -> Result<Verdict> {

@@ -117,6 +117,9 @@ impl fmt::Display for Report {
         if self.strict && not_run > 0 {
             write!(f, "\n{not_run} not run, each a failure because CI is set\n")?;
         }
+        if passed + failed == 0 {
+            write!(f, "\nnothing ran, which is not a pass\n")?;
+        }
         writeln!(f, "\n{passed} passed, {failed} failed")
     }
 }
@@ -182,7 +185,15 @@ mod tests {
 
     #[test]
     fn a_run_of_nothing_is_not_a_pass() {
-        assert!(!Report::new(false).ok());
+        let report = Report::new(false);
+        assert!(!report.ok());
+        expect![[r#"
+
+            nothing ran, which is not a pass
+
+            0 passed, 0 failed
+        "#]]
+        .assert_eq(&report.to_string());
     }
 
     fn report(strict: bool) -> Report {
