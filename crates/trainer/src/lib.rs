@@ -1,8 +1,11 @@
 #![doc = include_str!("../README.md")]
 
+mod csv;
 mod dataset;
 mod error;
 mod job;
+mod messages;
+mod text;
 mod trainer;
 
 pub use crate::dataset::{Dataset, Example, Label, Origin, Preference, TrainingSet};

@@ -1,0 +1,124 @@
+//! Which column holds what.
+
+/// Where the parts of an example are in a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Columns {
+    /// What the record holds.
+    pub(crate) body: Body,
+    /// A message of the role `system` to begin with.
+    pub(crate) system: Option<usize>,
+    /// Whether the answer is one to learn.
+    pub(crate) label: Option<usize>,
+}
+
+/// The columns that make up the conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Body {
+    /// A question and its answer, with text to put before or after the question.
+    Pair { before: Option<usize>, prompt: usize, after: Option<usize>, completion: usize },
+    /// A JSON array of messages.
+    Messages(usize),
+}
+
+/// Finds the columns by their headings.
+///
+/// # Errors
+///
+/// What is missing, what was found and what would do.
+pub(crate) fn find<'a>(headings: impl Iterator<Item = &'a str>) -> Result<Columns, String> {
+    let names: Vec<String> =
+        headings.map(|name| name.trim().trim_start_matches('\u{feff}').to_lowercase()).collect();
+    let place = |wanted: &str| names.iter().position(|name| name == wanted);
+    if let Some(name) = names.iter().enumerate().find_map(|(at, name)| {
+        (KNOWN.contains(&name.as_str()) && names[..at].contains(name)).then_some(name)
+    }) {
+        return Err(format!("the heading {name} is there twice; rename one of the two columns"));
+    }
+    let body = SETS.iter().find_map(|set| {
+        Some(Body::Pair {
+            before: set.before.and_then(place),
+            prompt: place(set.prompt)?,
+            after: set.after.and_then(place),
+            completion: place(set.completion)?,
+        })
+    });
+    let body = body.or_else(|| place(MESSAGES).map(Body::Messages));
+    let Some(body) = body else {
+        return Err(missing(&names));
+    };
+    Ok(Columns { body, system: place(SYSTEM), label: place(LABEL) })
+}
+
+fn missing(names: &[String]) -> String {
+    let has = |wanted: &str| names.iter().any(|name| name == wanted);
+    let half = SETS.iter().find_map(|set| match (has(set.prompt), has(set.completion)) {
+        (true, false) => {
+            Some(format!("there is no column {} beside {}", set.completion, set.prompt))
+        }
+        (false, true) => {
+            Some(format!("there is no column {} beside {}", set.prompt, set.completion))
+        }
+        _ => None,
+    });
+    let half = half.unwrap_or_else(|| "the first line holds no known headings".to_owned());
+    let sets: Vec<String> =
+        SETS.iter().map(|set| format!("{} and {}", set.prompt, set.completion)).collect();
+    format!("{half}; found {}; expected {}, or {MESSAGES}", shown(names), sets.join(", or "))
+}
+
+/// The headings, cut short: what stands in the first line may be data.
+fn shown(names: &[String]) -> String {
+    let mut shown: Vec<&str> = names.iter().take(MAX_SHOWN).map(|name| heading(name)).collect();
+    if names.len() > MAX_SHOWN {
+        shown.push("…");
+    }
+    shown.join(", ")
+}
+
+fn heading(name: &str) -> &str {
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, ' ' | '_' | '-' | '.');
+    match name {
+        "" => "(empty)",
+        name if name.chars().count() <= MAX_HEADING && name.chars().all(plain) => name,
+        _ => "(text)",
+    }
+}
+
+/// A pair of headings that belong together.
+struct Set {
+    before: Option<&'static str>,
+    prompt: &'static str,
+    after: Option<&'static str>,
+    completion: &'static str,
+}
+
+const fn set(prompt: &'static str, completion: &'static str) -> Set {
+    Set { before: None, prompt, after: None, completion }
+}
+
+const SETS: [Set; 5] = [
+    set("prompt", "completion"),
+    Set { before: Some("context"), ..set("question", "answer") },
+    Set { after: Some("input"), ..set("instruction", "output") },
+    set("instruction", "response"),
+    set("input", "output"),
+];
+const MESSAGES: &str = "messages";
+const SYSTEM: &str = "system";
+const LABEL: &str = "label";
+const KNOWN: [&str; 12] = [
+    "prompt",
+    "completion",
+    "context",
+    "question",
+    "answer",
+    "instruction",
+    "input",
+    "output",
+    "response",
+    MESSAGES,
+    SYSTEM,
+    LABEL,
+];
+const MAX_SHOWN: usize = 12;
+const MAX_HEADING: usize = 32;
