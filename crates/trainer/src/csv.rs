@@ -120,7 +120,7 @@ fn parse(bytes: &[u8], file: Option<&Path>, label: Label) -> Result<Dataset> {
 
     let mut records = Records::new(text, delimiter);
     let Some((line, headings)) = records.next() else {
-        return Err(Error::invalid_data(Problem::new(place(file, 0), "the file is empty")));
+        return Err(Error::invalid_data(Problem::new(place(file, 0), "there is no heading")));
     };
     let columns = columns::find(headings.iter())
         .map_err(|message| Error::invalid_data(Problem::new(place(file, line), message)))?;
@@ -239,9 +239,9 @@ fn example(
     }
     let mut own_label = label;
     if let Some(at) = columns.label.filter(|at| !cell(*at).trim().is_empty()) {
-        match label_from_word(cell(at)) {
+        match Label::from_word(cell(at)) {
             Some(found) => own_label = found,
-            None => problems.push(problem(at, BAD_LABEL)),
+            None => problems.push(problem(at, Label::EXPECTED)),
         }
     }
     if problems.is_empty() {
@@ -251,22 +251,13 @@ fn example(
     }
 }
 
-/// A label as people write it.
-pub(crate) fn label_from_word(word: &str) -> Option<Label> {
-    match word.trim().to_lowercase().as_str() {
-        "positive" | "true" | "1" => Some(Label::Positive),
-        "negative" | "false" | "0" => Some(Label::Negative),
-        _ => None,
-    }
-}
-
 fn wrong_length(expected: usize, found: usize) -> String {
     let advice = if found > expected {
         "put a cell that holds a delimiter in quotes"
     } else {
-        "fill the row up, or close what is open in it"
+        "add what is missing, or put a cell with a line break in quotes"
     };
-    format!("the row has {found} fields where the heading has {expected}; {advice}")
+    format!("expected {expected} fields, as in the heading, found {found}; {advice}")
 }
 
 fn quote_problem(fault: &QuoteFault, file: Option<&Path>) -> Problem {
@@ -287,8 +278,7 @@ fn quote_problem(fault: &QuoteFault, file: Option<&Path>) -> Problem {
     Problem::new(place(file, line), message)
 }
 
-/// What to say of a label that is none.
-pub(crate) const BAD_LABEL: &str =
-    "the label must be positive or negative, true or false, 1 or 0; or leave it empty";
-
 const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
+
+#[cfg(test)]
+mod tests;

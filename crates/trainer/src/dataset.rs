@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use openai_api::{Message, Role};
+use openai_api::{Content, Message, Role};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 /// Whether an answer is one to learn or one to avoid.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -16,6 +17,21 @@ pub enum Label {
     Positive,
     /// To avoid.
     Negative,
+}
+
+impl Label {
+    /// What to say of a word that is no label.
+    pub(crate) const EXPECTED: &str =
+        "must be positive or negative, true or false, 1 or 0, or be left out";
+
+    /// A label as people write it.
+    pub(crate) fn from_word(word: &str) -> Option<Self> {
+        match word.trim().to_lowercase().as_str() {
+            "positive" | "true" | "1" => Some(Self::Positive),
+            "negative" | "false" | "0" => Some(Self::Negative),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for Label {
@@ -92,6 +108,8 @@ pub struct Example {
     pub label: Label,
     /// Where it came from.
     pub origin: Origin,
+    /// Fields that stand beside the messages in a training file, such as `tools`.
+    pub extra: Map<String, Value>,
 }
 
 impl Example {
@@ -104,7 +122,8 @@ impl Example {
     /// A conversation to learn from.
     #[must_use]
     pub fn new(messages: Vec<Message>) -> Self {
-        Self { messages, label: Label::Positive, origin: Origin::default() }
+        let (label, origin) = (Label::Positive, Origin::default());
+        Self { messages, label, origin, extra: Map::new() }
     }
 
     /// Sets whether the answer is one to learn.
@@ -146,13 +165,15 @@ pub struct Preference {
     pub rejected: Message,
     /// Where it came from: the better answer's place.
     pub origin: Origin,
+    /// Fields that stand beside the prompt's messages in a training file, such as `tools`.
+    pub extra: Map<String, Value>,
 }
 
 impl Preference {
     /// A prompt with a better and a worse answer.
     #[must_use]
     pub fn new(prompt: Vec<Message>, preferred: Message, rejected: Message) -> Self {
-        Self { prompt, preferred, rejected, origin: Origin::default() }
+        Self { prompt, preferred, rejected, origin: Origin::default(), extra: Map::new() }
     }
 
     /// Sets where it came from.
@@ -240,12 +261,11 @@ impl Dataset {
                 continue;
             };
             if preferred.text() != rejected.text() {
-                let pair = Preference::new(
-                    negative.prompt().to_vec(),
-                    preferred.clone(),
-                    rejected.clone(),
-                );
-                set.preferences.push(pair.with_origin(positive.origin.clone()));
+                let prompt = negative.prompt().to_vec();
+                let mut pair = Preference::new(prompt, preferred.clone(), rejected.clone())
+                    .with_origin(positive.origin.clone());
+                pair.extra = positive.extra.clone();
+                set.preferences.push(pair);
             }
         }
         set
@@ -284,8 +304,16 @@ fn prompt_key(prompt: &[Message]) -> String {
     prompt.iter().fold(String::new(), |mut key, message| {
         key.push_str(message.role.as_str());
         key.push('\0');
-        key.push_str(message.text().trim());
+        match &message.content {
+            Some(Content::Text(text)) => key.push_str(text.trim()),
+            // Parts may be images: two images under one text are two prompts.
+            Some(other) => key.push_str(&serde_json::to_string(other).unwrap_or_default()),
+            None => {}
+        }
         key.push('\u{1e}');
         key
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,10 +3,14 @@
 mod csv;
 mod dataset;
 mod error;
+mod export;
 mod job;
+mod jsonl;
 mod messages;
+mod source;
 mod text;
 mod trainer;
+mod validate;
 
 pub use crate::dataset::{Dataset, Example, Label, Origin, Preference, TrainingSet};
 pub use crate::error::{BoxError, Error, Problem, Result};

@@ -20,7 +20,7 @@ pub(crate) fn decode<'a>(
     let fault = |line, message: String| Problem::new(place(file, line), message);
     let bytes = bytes.strip_prefix(BOM).unwrap_or(bytes);
     if bytes.trim_ascii().is_empty() {
-        return Err(fault(0, "the file is empty".to_owned()));
+        return Err(fault(0, if file.is_some() { EMPTY_FILE } else { EMPTY_TEXT }.to_owned()));
     }
     for (start, name, advice) in OTHER_FORMATS {
         if bytes.starts_with(start) {
@@ -52,6 +52,25 @@ pub(crate) fn place(file: Option<&Path>, line: u64) -> Origin {
     match file {
         Some(file) => origin.in_file(file),
         None => origin,
+    }
+}
+
+/// Names of columns or fields, cut short: what stands in the place of a name may be data.
+pub(crate) fn shown<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
+    let more = names.len() > MAX_SHOWN;
+    let mut shown: Vec<&str> = names.take(MAX_SHOWN).map(shown_name).collect();
+    if more {
+        shown.push("…");
+    }
+    shown.join(", ")
+}
+
+fn shown_name(name: &str) -> &str {
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, ' ' | '_' | '-' | '.');
+    match name {
+        "" => "(empty)",
+        name if name.chars().count() <= MAX_NAME && name.chars().all(plain) => name,
+        _ => "(text)",
     }
 }
 
@@ -107,17 +126,22 @@ impl Problems {
     pub(crate) fn is_full(&self) -> bool {
         self.0.len() >= MAX_PROBLEMS
     }
-
     /// `value` if there is no fault.
     pub(crate) fn or_ok<T>(self, value: T) -> Result<T> {
         if self.0.is_empty() { Ok(value) } else { Err(Error::InvalidData(self.0)) }
     }
 }
 
+const EMPTY_FILE: &str = "the file is empty";
+const EMPTY_TEXT: &str = "the text is empty";
+
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// After so many faults, the file as a whole is the fault.
 const MAX_PROBLEMS: usize = 20;
+
+const MAX_SHOWN: usize = 12;
+const MAX_NAME: usize = 32;
 
 const OTHER_FORMATS: [(&[u8], &str, &str); 7] = [
     (b"PK\x03\x04", "a ZIP archive or an Excel workbook", "export it as CSV in UTF-8"),

@@ -1,5 +1,7 @@
 //! Which column holds what.
 
+use crate::text::shown;
+
 /// Where the parts of an example are in a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Columns {
@@ -63,25 +65,11 @@ fn missing(names: &[String]) -> String {
     let half = half.unwrap_or_else(|| "the first line holds no known headings".to_owned());
     let sets: Vec<String> =
         SETS.iter().map(|set| format!("{} and {}", set.prompt, set.completion)).collect();
-    format!("{half}; found {}; expected {}, or {MESSAGES}", shown(names), sets.join(", or "))
-}
-
-/// The headings, cut short: what stands in the first line may be data.
-fn shown(names: &[String]) -> String {
-    let mut shown: Vec<&str> = names.iter().take(MAX_SHOWN).map(|name| heading(name)).collect();
-    if names.len() > MAX_SHOWN {
-        shown.push("…");
-    }
-    shown.join(", ")
-}
-
-fn heading(name: &str) -> &str {
-    let plain = |c: char| c.is_alphanumeric() || matches!(c, ' ' | '_' | '-' | '.');
-    match name {
-        "" => "(empty)",
-        name if name.chars().count() <= MAX_HEADING && name.chars().all(plain) => name,
-        _ => "(text)",
-    }
+    format!(
+        "{half}; found {}; expected {}, or {MESSAGES}",
+        shown(names.iter().map(String::as_str)),
+        sets.join(", or ")
+    )
 }
 
 /// A pair of headings that belong together.
@@ -120,5 +108,3 @@ const KNOWN: [&str; 12] = [
     SYSTEM,
     LABEL,
 ];
-const MAX_SHOWN: usize = 12;
-const MAX_HEADING: usize = 32;
