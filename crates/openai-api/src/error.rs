@@ -76,6 +76,14 @@ pub enum Error {
         /// How.
         source: BoxError,
     },
+    /// Asking again did not help either.
+    #[error("gave up after {attempts} attempts")]
+    Exhausted {
+        /// How often the request was sent.
+        attempts: u32,
+        /// What went wrong the last time.
+        source: Box<Error>,
+    },
 }
 
 impl Error {
@@ -85,6 +93,8 @@ impl Error {
     }
 
     /// Whether the same request may succeed when it is sent again.
+    ///
+    /// False for [`Exhausted`](Self::Exhausted): that has been tried.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
@@ -95,12 +105,22 @@ impl Error {
         }
     }
 
-    /// The server's error, if it is one.
+    /// The server's error, if it is one; also the one that attempts ended with.
     #[must_use]
     pub fn as_api(&self) -> Option<&ApiError> {
         match self {
             Self::Api(error) => Some(error),
+            Self::Exhausted { source, .. } => source.as_api(),
             _ => None,
+        }
+    }
+
+    /// How often the request was sent.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        match self {
+            Self::Exhausted { attempts, .. } => *attempts,
+            _ => 1,
         }
     }
 
@@ -177,6 +197,7 @@ impl ApiError {
     }
 
     /// A model that is not known: status 404, code `model_not_found`.
+    #[must_use]
     pub fn model_not_found(model: &str) -> Self {
         Self::new(404, format!("the model `{model}` does not exist"))
             .with_kind(INVALID_REQUEST)
@@ -185,6 +206,7 @@ impl ApiError {
     }
 
     /// A conversation that does not fit: status 400, code `context_length_exceeded`.
+    #[must_use]
     pub fn context_length_exceeded(window: usize, tokens: usize) -> Self {
         let message = format!(
             "the messages take {tokens} tokens and the model's context window holds {window}; \

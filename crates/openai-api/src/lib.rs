@@ -4,6 +4,8 @@ mod assistant;
 mod backend;
 mod chat;
 mod chunk;
+#[cfg(feature = "http")]
+mod client;
 mod error;
 mod file;
 mod fine_tuning;
@@ -11,17 +13,21 @@ mod message;
 mod model;
 mod open_enum;
 mod page;
+#[cfg(feature = "retry")]
+mod retry;
 mod serde_util;
 mod tool;
 
 pub use crate::assistant::AssistantObject;
-#[cfg(feature = "mock")]
+#[cfg(any(test, feature = "mock"))]
 pub use crate::backend::MockChatBackend;
 pub use crate::backend::{ChatBackend, ChatBackendExt, ChatStream};
 pub use crate::chat::{
     ChatCompletion, ChatRequest, Choice, FinishReason, ResponseFormat, StreamOptions, Usage,
 };
 pub use crate::chunk::{ChatAccumulator, ChatChunk, ChunkChoice, Delta, ToolCallDelta};
+#[cfg(feature = "http")]
+pub use crate::client::{ByteStream, Client, ClientBuilder};
 pub use crate::error::{ApiError, BoxError, Error, Result};
 pub use crate::file::{File, FileDeleted, FileId, FilePurpose};
 pub use crate::fine_tuning::{
@@ -31,4 +37,6 @@ pub use crate::fine_tuning::{
 pub use crate::message::{Content, ContentPart, ImageUrl, KnownPart, Message, Role};
 pub use crate::model::{Model, ModelId};
 pub use crate::page::Page;
+#[cfg(feature = "retry")]
+pub use crate::retry::Retry;
 pub use crate::tool::{FunctionCall, FunctionDefinition, Tool, ToolCall};

@@ -1,8 +1,11 @@
 //! Messages: who says what.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::error::{Error, Result};
 use crate::open_enum::open_enum;
 use crate::serde_util::null_as_default;
 use crate::tool::ToolCall;
@@ -148,6 +151,7 @@ impl ContentPart {
     }
 
     /// A part that is an image, by URL or as a `data:` URL.
+    #[must_use]
     pub fn from_image(image_url: ImageUrl) -> Self {
         Self::Known(KnownPart::ImageUrl { image_url })
     }
@@ -204,6 +208,50 @@ impl ImageUrl {
     pub fn new(url: impl Into<String>) -> Self {
         Self { url: url.into(), detail: None }
     }
+
+    /// An image by its bytes, as a `data:` URL with the media type that the bytes show.
+    ///
+    /// ```
+    /// use openai_api::ImageUrl;
+    ///
+    /// let image = ImageUrl::from_bytes(b"GIF89a\x01\x00\x01\x00\x00\x00\x00;").unwrap();
+    /// assert_eq!(image.url, "data:image/gif;base64,R0lGODlhAQABAAAAADs=");
+    /// assert!(ImageUrl::from_bytes(b"hello").is_err());
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidRequest`] if the bytes are not a JPEG, PNG, WebP or GIF image.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        let media_type = image_media_type(bytes).ok_or_else(|| {
+            let found = if bytes.is_empty() { "no bytes at all" } else { "something else" };
+            let problem = format!("expected a JPEG, PNG, WebP or GIF image, found {found}");
+            Error::invalid("image", problem)
+        })?;
+        let mut url = String::with_capacity(32 + bytes.len().div_ceil(3) * 4);
+        url.push_str("data:");
+        url.push_str(media_type);
+        url.push_str(";base64,");
+        STANDARD.encode_string(bytes, &mut url);
+        Ok(Self::new(url))
+    }
+
+    /// Sets how closely the model should look: `low`, `high` or `auto`.
+    #[must_use]
+    pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+}
+
+fn image_media_type(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        [0xff, 0xd8, 0xff, ..] => Some("image/jpeg"),
+        [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Some("image/png"),
+        [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Some("image/gif"),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some("image/webp"),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -240,5 +288,25 @@ mod tests {
             ContentPart::from_text("b"),
         ];
         assert_eq!(Message::user(parts).text(), "ab");
+    }
+
+    #[test]
+    fn an_image_gets_the_media_type_that_its_bytes_show() {
+        for (bytes, expected) in [
+            (&b"\xff\xd8\xff\xe0"[..], "data:image/jpeg;base64,/9j/4A=="),
+            (b"\x89PNG\r\n\x1a\n", "data:image/png;base64,iVBORw0KGgo="),
+            (b"GIF87a", "data:image/gif;base64,R0lGODdh"),
+            (b"RIFF\x04\0\0\0WEBP", "data:image/webp;base64,UklGRgQAAABXRUJQ"),
+        ] {
+            assert_eq!(ImageUrl::from_bytes(bytes).unwrap().url, expected);
+        }
+    }
+
+    #[test]
+    fn what_is_no_image_is_refused() {
+        for bytes in [&b""[..], b"hello", b"\x89PN", b"RIFF\x04\0\0\0WAVE", b"BM\x00\x00"] {
+            let error = ImageUrl::from_bytes(bytes).unwrap_err();
+            assert!(error.to_string().starts_with("image: expected a JPEG"), "{error}");
+        }
     }
 }

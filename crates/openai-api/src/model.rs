@@ -58,7 +58,7 @@ impl Model {
     /// The context window in tokens, where the server tells it.
     ///
     /// OpenAI's own API does not; attune and Groq say `context_window`, vLLM `max_model_len`,
-    /// Mistral `max_context_length`, OpenRouter and Together `context_length`.
+    /// Mistral `max_context_length`, `OpenRouter` and Together `context_length`.
     #[must_use]
     pub fn context_window(&self) -> Option<u32> {
         CONTEXT_WINDOW_FIELDS

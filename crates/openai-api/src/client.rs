@@ -1,0 +1,101 @@
+//! The seam over HTTP.
+
+mod assistants;
+mod builder;
+mod chat;
+mod error_body;
+mod files;
+mod fine_tuning;
+mod models;
+mod retry_hints;
+mod sse;
+mod transport;
+mod upload;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::Url;
+use reqwest::header::HeaderMap;
+
+pub use self::builder::ClientBuilder;
+pub use self::files::ByteStream;
+use crate::error::Result;
+
+/// Speaks OpenAI's protocol with a server, OpenAI's own or any that is compatible.
+///
+/// A client is a handle: cloning it is cheap, and clones share their connections. It connects when
+/// it is first asked, never when it is built, and sends each request once; wrap it in
+/// [`Retry`](crate::Retry) to have it ask again. Dropping a returned future, or stream, frees its
+/// connection.
+///
+/// It needs a tokio runtime with time and I/O.
+///
+/// ```no_run
+/// use openai_api::{ChatBackendExt as _, Client};
+///
+/// # async fn run() -> openai_api::Result<()> {
+/// let client = Client::builder().base_url("http://127.0.0.1:8080/v1").build()?;
+/// let answer = client.ask(&"attune-tiny".into(), "What is a seam?").await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+impl Client {
+    /// Begins to build a client.
+    #[must_use]
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder::default()
+    }
+
+    /// Builds a client from the environment; see [`ClientBuilder::from_env`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidRequest`](crate::Error::InvalidRequest) if a variable holds what cannot be
+    /// used.
+    pub fn from_env() -> Result<Self> {
+        ClientBuilder::from_env()?.build()
+    }
+
+    /// Where the server is, without credentials and query.
+    #[must_use]
+    pub fn base_url(&self) -> String {
+        transport::shown(&self.inner.base)
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("base_url", &self.base_url())
+            .field("has_key", &self.inner.key.is_some())
+            .field("timeouts", &self.inner.timeouts)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the clones of a client share.
+struct Inner {
+    http: reqwest::Client,
+    /// The base URL; its path does not end in a slash.
+    base: Url,
+    /// What goes with each request.
+    headers: HeaderMap,
+    /// The key, kept to strike it out where a server echoes it.
+    key: Option<String>,
+    timeouts: Timeouts,
+}
+
+/// How long to wait for what.
+#[derive(Clone, Copy, Debug)]
+struct Timeouts {
+    connect: Duration,
+    read: Duration,
+    idle: Duration,
+}

@@ -1,0 +1,33 @@
+//! `GET /assistants` and `GET /assistants/{id}`.
+
+use reqwest::header::HeaderName;
+
+use crate::assistant::AssistantObject;
+use crate::client::Client;
+use crate::error::Result;
+
+impl Client {
+    /// Lists all assistants, page by page until the last.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Api`](crate::Error::Api) with status 404 on a server that has no assistants.
+    pub async fn assistants(&self) -> Result<Vec<AssistantObject>> {
+        self.all_pages(&["assistants"], "list of assistants", |assistant: &AssistantObject| {
+            &assistant.id
+        })
+        .await
+    }
+
+    /// Tells one assistant.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Api`](crate::Error::Api) with status 404 if the server does not know it.
+    pub async fn assistant(&self, id: &str) -> Result<AssistantObject> {
+        self.get(&["assistants", id])?.header(BETA, ASSISTANTS).read("assistant").await
+    }
+}
+
+pub(super) const BETA: HeaderName = HeaderName::from_static("openai-beta");
+pub(super) const ASSISTANTS: &str = "assistants=v2";

@@ -1,0 +1,234 @@
+//! The many forms in which servers explain an error.
+
+use reqwest::StatusCode;
+use serde_json::{Map, Value};
+
+use crate::client::transport::without_bom;
+use crate::error::ApiError;
+
+/// Reads the explanation of an error, in whatever form it comes.
+pub(super) fn parse(status: u16, body: &[u8]) -> ApiError {
+    let body = without_bom(body);
+    if let Ok(value) = serde_json::from_slice::<Value>(body)
+        && let Some(error) = of_json(status, &value)
+    {
+        return error;
+    }
+    ApiError::new(status, beginning(status, body))
+}
+
+/// Reads the explanation of an error that came within an answer whose status said it went well.
+pub(super) fn parse_late(value: &Value) -> ApiError {
+    let text = || ApiError::new(200, abridge(&value.to_string()));
+    let mut error = of_json(200, value).unwrap_or_else(text);
+    error.status = late_status(&error);
+    error
+}
+
+/// The status for an error that the server put into an answer: the one it names, or what its kind
+/// stands for.
+fn late_status(error: &ApiError) -> u16 {
+    let named = error.code.as_deref().and_then(|code| code.parse().ok());
+    named.filter(|status| (400..600).contains(status)).unwrap_or_else(|| {
+        let word = error.kind.as_deref().or(error.code.as_deref()).unwrap_or_default();
+        match word {
+            "invalid_request_error" => 400,
+            "authentication_error" => 401,
+            "permission_error" => 403,
+            "not_found_error" => 404,
+            "rate_limit_error"
+            | "rate_limit_exceeded"
+            | "insufficient_quota"
+            | "tokens"
+            | "requests" => 429,
+            _ => 500,
+        }
+    })
+}
+
+fn of_json(status: u16, value: &Value) -> Option<ApiError> {
+    match value {
+        // OpenAI, Azure and most others; Ollama and Hugging Face give a bare text.
+        Value::Object(fields) if fields.get("error").is_some_and(|error| !error.is_null()) => {
+            match &fields["error"] {
+                Value::Object(error) => Some(of_fields(status, error)),
+                Value::String(message) => {
+                    // Hugging Face's `error_type` and the like stand beside the text.
+                    let mut error = of_fields(status, fields);
+                    error.message = message.clone();
+                    Some(error)
+                }
+                _ => None,
+            }
+        }
+        // FastAPI.
+        Value::Object(fields) if fields.contains_key("detail") => {
+            let mut error = of_fields(status, fields);
+            error.message = detail(&fields["detail"])?;
+            Some(error)
+        }
+        // vLLM before it nested its errors, and Mistral.
+        Value::Object(fields) if fields.contains_key("message") => Some(of_fields(status, fields)),
+        // Google wraps its error into an array.
+        Value::Array(values) => of_json(status, values.first()?),
+        _ => None,
+    }
+}
+
+fn of_fields(status: u16, fields: &Map<String, Value>) -> ApiError {
+    let message = match fields.get("message") {
+        Some(Value::String(message)) if !message.is_empty() => message.clone(),
+        Some(Value::Object(message)) if message.contains_key("detail") => {
+            detail(&message["detail"]).unwrap_or_default()
+        }
+        Some(Value::Null) | None if fields.is_empty() => beginning(status, b""),
+        _ => abridge(&Value::Object(fields.clone()).to_string()),
+    };
+    let mut error = ApiError::new(status, message);
+    error.code = fields.get("code").and_then(word);
+    error.kind = fields.get("type").and_then(word);
+    error.param = fields.get("param").and_then(word);
+    error
+}
+
+/// `FastAPI`'s explanation: a text, or a list of what is wrong where.
+fn detail(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Array(problems) => {
+            let problems = problems.iter().map(|problem| {
+                let place = problem["loc"].as_array().map(Vec::as_slice).unwrap_or_default();
+                let place: Vec<_> = place.iter().filter_map(word).collect();
+                match problem["msg"].as_str() {
+                    Some(message) if place.is_empty() => message.to_owned(),
+                    Some(message) => format!("{}: {message}", place.join(".")),
+                    None => abridge(&problem.to_string()),
+                }
+            });
+            Some(problems.collect::<Vec<_>>().join("; "))
+        }
+        Value::Object(fields) => Some(of_fields(0, fields).message),
+        _ => None,
+    }
+}
+
+/// A word for programs, which some servers give as a number.
+fn word(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// The beginning of a body that is no JSON, or what the status means if there is none.
+fn beginning(status: u16, body: &[u8]) -> String {
+    let text = abridge(&String::from_utf8_lossy(&body[..body.len().min(4 * LONGEST_EXCERPT * 4)]));
+    if !text.is_empty() {
+        return text;
+    }
+    let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
+    format!("no explanation ({})", reason.unwrap_or("unknown status"))
+}
+
+fn abridge(text: &str) -> String {
+    let one_line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    one_line.chars().take(LONGEST_EXCERPT).collect()
+}
+
+/// In characters.
+const LONGEST_EXCERPT: usize = 200;
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+
+    #[track_caller]
+    fn check(body: &str, expected: Expect) {
+        let error = parse(400, body.as_bytes());
+        let (code, kind, param) = (error.code, error.kind, error.param);
+        let word = |word: Option<String>| word.unwrap_or_else(|| "-".into());
+        let shown =
+            format!("{} | {} | {} | {}", error.message, word(code), word(kind), word(param));
+        expected.assert_eq(&shown);
+    }
+
+    #[test]
+    fn every_form_of_explanation_becomes_one_error() {
+        check(
+            r#"{"error":{"message":"no such model","type":"invalid_request_error","param":"model","code":"model_not_found"}}"#,
+            expect!["no such model | model_not_found | invalid_request_error | model"],
+        );
+        check(
+            r#"{"error":{"message":"slow down","code":429,"type":null}}"#,
+            expect!["slow down | 429 | - | -"],
+        );
+        check(r#"{"error":"model not found"}"#, expect!["model not found | - | - | -"]);
+        check(r#"{"detail":"Not Found"}"#, expect!["Not Found | - | - | -"]);
+        check(
+            r#"{"detail":[{"loc":["body","messages",0],"msg":"field required","type":"missing"},{"msg":"and so on"}]}"#,
+            expect!["body.messages.0: field required; and so on | - | - | -"],
+        );
+        check(r#"{"detail":{"message":"nested"}}"#, expect!["nested | - | - | -"]);
+        check(
+            r#"{"object":"error","message":"too long","type":"BadRequestError","param":null,"code":400}"#,
+            expect!["too long | 400 | BadRequestError | -"],
+        );
+        check(
+            r#"{"object":"error","message":{"detail":[{"loc":["body"],"msg":"bad"}]},"type":"invalid_request_error"}"#,
+            expect!["body: bad | - | invalid_request_error | -"],
+        );
+        check(
+            r#"[{"error":{"code":400,"message":"bad key","status":"INVALID_ARGUMENT"}}]"#,
+            expect!["bad key | 400 | - | -"],
+        );
+        check("upstream\n  timed out", expect!["upstream timed out | - | - | -"]);
+        check(
+            "<html>\r\n<head><title>502 Bad Gateway</title></head></html>",
+            expect!["<html> <head><title>502 Bad Gateway</title></head></html> | - | - | -"],
+        );
+        check("", expect!["no explanation (Bad Request) | - | - | -"]);
+        check(" \n", expect!["no explanation (Bad Request) | - | - | -"]);
+        check("\u{feff}{\"error\":{\"message\":\"marked\"}}", expect!["marked | - | - | -"]);
+        check("null", expect!["null | - | - | -"]);
+        check(r#"{"error":null}"#, expect![[r#"{"error":null} | - | - | -"#]]);
+        check(r#"{"error":{}}"#, expect!["no explanation (Bad Request) | - | - | -"]);
+        check(
+            r#"{"error":{"message":"cut o"#,
+            expect![[r#"{"error":{"message":"cut o | - | - | -"#]],
+        );
+        check(r#"{"status":"bad"}"#, expect![[r#"{"status":"bad"} | - | - | -"#]]);
+    }
+
+    #[test]
+    fn a_long_body_is_shown_to_its_200th_character() {
+        let error = parse(502, "я".repeat(100_000).as_bytes());
+        assert_eq!(error.message, "я".repeat(200));
+    }
+
+    #[test]
+    fn an_error_within_an_answer_gets_the_status_it_names() {
+        for (body, expected) in [
+            (r#"{"error":{"message":"m","code":429}}"#, 429),
+            (r#"{"error":{"message":"m","code":"502"}}"#, 502),
+            (r#"{"error":{"message":"m","code":7}}"#, 500),
+            (r#"{"error":{"message":"m","type":"invalid_request_error"}}"#, 400),
+            (r#"{"error":{"message":"m","code":"rate_limit_exceeded"}}"#, 429),
+            (r#"{"error":{"message":"m","type":"server_error"}}"#, 500),
+            (r#"{"error":"m"}"#, 500),
+        ] {
+            let error = parse_late(&serde_json::from_str(body).unwrap());
+            assert_eq!((error.status, error.message.as_str()), (expected, "m"), "{body}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_body_makes_reading_an_error_panic(body: Vec<u8>, status: u16) {
+            let error = parse(status, &body);
+            proptest::prop_assert!(!error.message.is_empty() || !body.is_empty());
+        }
+    }
+}
