@@ -64,6 +64,21 @@ pub enum Error {
         /// Why not.
         source: std::io::Error,
     },
+    /// The file of a job registry is broken; it was left as it is.
+    #[error(
+        "{}, line {line}, column {column}: not an array of jobs; mend it or move it away",
+        path.display()
+    )]
+    InvalidRegistry {
+        /// Which file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// The byte in the line, from 1; 0 at its beginning.
+        column: usize,
+        /// What is wrong there.
+        source: serde_json::Error,
+    },
     /// A server's API failed.
     #[error("the fine-tuning API failed")]
     Api(#[from] openai_api::Error),

@@ -7,10 +7,12 @@ mod export;
 mod job;
 mod jsonl;
 mod messages;
+mod registry;
 mod source;
 mod text;
 mod trainer;
 mod validate;
+mod wire;
 
 pub use crate::dataset::{Dataset, Example, Label, Origin, Preference, TrainingSet};
 pub use crate::error::{BoxError, Error, Problem, Result};
@@ -18,6 +20,7 @@ pub use crate::job::{
     EventLevel, Hyperparameters, JobError, JobId, JobState, JobStatus, Method, Metrics,
     TrainingEvent, TrainingJob,
 };
+pub use crate::registry::{JobRecord, JobRegistry};
 #[cfg(feature = "mock")]
 pub use crate::trainer::MockTrainer;
 pub use crate::trainer::{EventStream, Trainer, TrainerExt};

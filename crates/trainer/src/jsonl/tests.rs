@@ -77,7 +77,9 @@ fn a_line_that_is_not_json_is_named_with_its_character() {
     );
     refuses(
         b"[\n  {\"prompt\":\"q\",\"completion\":\"a\"}\n]\n",
-        expect!["d.jsonl, line 1: this is a JSON array; JSON Lines has one object on each line, with no array around them"],
+        expect![
+            "d.jsonl, line 1: this is a JSON array; JSON Lines has one object on each line, with no array around them"
+        ],
     );
     refuses(b"7\n", expect!["d.jsonl, line 1: must be an object, found a number"]);
 }
