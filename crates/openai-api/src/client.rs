@@ -9,6 +9,8 @@ mod fine_tuning;
 mod models;
 mod retry_hints;
 mod sse;
+#[cfg(test)]
+mod tests;
 mod transport;
 mod upload;
 

@@ -6,6 +6,8 @@ mod chat;
 mod chunk;
 #[cfg(feature = "http")]
 mod client;
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
 mod error;
 mod file;
 mod fine_tuning;
@@ -16,6 +18,8 @@ mod page;
 #[cfg(feature = "retry")]
 mod retry;
 mod serde_util;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod tool;
 
 pub use crate::assistant::AssistantObject;

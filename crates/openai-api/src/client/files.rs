@@ -32,14 +32,7 @@ impl Client {
     /// server refuses it.
     pub async fn upload_file(&self, path: impl AsRef<Path>, purpose: FilePurpose) -> Result<File> {
         let path = path.as_ref();
-        let form = Form::from_disk(path, &purpose).await?;
-        self.upload(form).await.map_err(|error| {
-            let failed = causes(&error).find_map(|cause| cause.downcast_ref::<ReadFailed>());
-            match failed.map(|ReadFailed(error)| io::Error::new(error.kind(), error.to_string())) {
-                Some(source) => Error::File { path: path.to_owned(), source },
-                None => error,
-            }
-        })
+        self.upload(path, Form::from_disk(path, &purpose).await?).await
     }
 
     /// Uploads a file from memory under a name.
@@ -53,7 +46,7 @@ impl Client {
         bytes: impl Into<Bytes>,
         purpose: FilePurpose,
     ) -> Result<File> {
-        self.upload(Form::from_memory(name, bytes.into(), &purpose)?).await
+        self.upload(Path::new(name), Form::from_memory(name, bytes.into(), &purpose)?).await
     }
 
     /// Tells one file.
@@ -111,14 +104,18 @@ impl Client {
         self.get(path)?.header(reqwest::header::ACCEPT, "*/*").send().await
     }
 
-    async fn upload(&self, form: Form) -> Result<File> {
+    /// Sends a form; `path` names its file where that cannot be read to its end.
+    pub(super) async fn upload(&self, path: &Path, form: Form) -> Result<File> {
         let Form { content_type, body } = form;
         let sent = Arc::clone(&body.sent);
-        self.post(&["files"])?
-            .body(content_type, Body::wrap(body))
-            .counting(sent)
-            .read("file")
-            .await
+        let call = self.post(&["files"])?.body(content_type, Body::wrap(body)).counting(sent);
+        call.read("file").await.map_err(|error| {
+            let failed = causes(&error).find_map(|cause| cause.downcast_ref::<ReadFailed>());
+            match failed.map(|ReadFailed(error)| io::Error::new(error.kind(), error.to_string())) {
+                Some(source) => Error::File { path: path.to_owned(), source },
+                None => error,
+            }
+        })
     }
 
     /// All entries of a list that comes in pages.

@@ -1,0 +1,40 @@
+//! The client against a real server on loopback that answers by script.
+
+mod answers;
+mod conformance;
+mod requests;
+mod streams;
+mod uploads;
+
+use serde_json::{Value, json};
+
+use crate::testing::{Reply, ScriptedServer};
+use crate::{ChatRequest, Client, Message};
+
+/// A server with these replies, and a client of it.
+async fn serve(replies: impl IntoIterator<Item = Reply>) -> (ScriptedServer, Client) {
+    let server = ScriptedServer::start(replies).await.unwrap();
+    let client = Client::builder().key("sk-secret-key").base_url(server.url()).build().unwrap();
+    (server, client)
+}
+
+fn question() -> ChatRequest {
+    ChatRequest::new("m", vec![Message::user("hi")])
+}
+
+fn completion(text: &str) -> Value {
+    json!({
+        "id": "c1", "object": "chat.completion", "created": 7, "model": "m",
+        "choices": [{
+            "index": 0,
+            "message": {"role": "assistant", "content": text},
+            "finish_reason": "stop",
+        }],
+        "usage": {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3},
+    })
+}
+
+fn list(ids: &[&str], has_more: bool) -> Reply {
+    let data: Vec<_> = ids.iter().map(|id| json!({"id": id, "status": "running"})).collect();
+    Reply::json(200, json!({"object": "list", "data": data, "has_more": has_more}))
+}

@@ -1,0 +1,183 @@
+//! What comes back.
+
+use std::time::Duration;
+
+use futures_util::TryStreamExt as _;
+use serde_json::json;
+
+use super::{completion, question, serve};
+use crate::testing::{Reply, ScriptedServer};
+use crate::{ChatBackend as _, Client, Error, FileId};
+
+#[tokio::test]
+async fn an_answer_carries_the_request_id() {
+    let reply = Reply::json(200, completion("hello")).with_header("x-request-id", "req_1");
+    let (_server, client) = serve([reply]).await;
+    let answer = client.complete(question()).await.unwrap();
+    assert_eq!((answer.text().as_str(), answer.request_id.as_deref()), ("hello", Some("req_1")));
+}
+
+#[tokio::test]
+async fn a_byte_order_mark_and_blank_lines_before_json_are_harmless() {
+    for start in ["\u{feff}", "\n\n  ", "\u{feff}\r\n"] {
+        let body = format!("{start}{}", completion("hello"));
+        let (_server, client) = serve([Reply::new(200, "application/json", body)]).await;
+        assert_eq!(client.complete(question()).await.unwrap().text(), "hello", "{start:?}");
+    }
+}
+
+#[tokio::test]
+async fn models_may_come_as_a_bare_array() {
+    let (_server, client) = serve([Reply::json(200, json!([{"id": "a"}, {"id": "b"}]))]).await;
+    assert_eq!(client.models().await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_refusal_carries_all_that_the_server_says() {
+    let body = json!({"error": {
+        "message": "slow down", "type": "requests", "param": "model", "code": "rate_limit_exceeded",
+    }});
+    let reply = Reply::json(429, body)
+        .with_header("x-request-id", "req_1")
+        .with_header("retry-after", "20")
+        .with_header("x-should-retry", "true");
+    let (_server, client) = serve([reply]).await;
+    let error = client.complete(question()).await.unwrap_err();
+    assert!(error.is_retryable());
+    let error = error.as_api().unwrap();
+    assert_eq!(error.status, 429);
+    assert_eq!(error.code.as_deref(), Some("rate_limit_exceeded"));
+    assert_eq!(error.kind.as_deref(), Some("requests"));
+    assert_eq!(error.param.as_deref(), Some("model"));
+    assert_eq!(error.request_id.as_deref(), Some("req_1"));
+    assert_eq!(error.retry_after, Some(Duration::from_secs(20)));
+    assert_eq!(error.should_retry, Some(true));
+    expect_test::expect![
+        "the server answered 429 (rate_limit_exceeded): slow down [request req_1]"
+    ]
+    .assert_eq(&error.to_string());
+}
+
+#[tokio::test]
+async fn a_refusal_without_explanation_tells_its_status() {
+    for (reply, expected) in [
+        (
+            Reply::new(502, "text/html", "<html>\n<h1>502 Bad Gateway</h1>"),
+            "the server answered 502: <html> <h1>502 Bad Gateway</h1>",
+        ),
+        (
+            Reply::new(503, "text/plain", ""),
+            "the server answered 503: no explanation (Service Unavailable)",
+        ),
+        (Reply::new(500, "text/plain", "oh").cut_short(), "the server answered 500: oh"),
+    ] {
+        let (_server, client) = serve([reply]).await;
+        assert_eq!(client.models().await.unwrap_err().to_string(), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_the_server_echoes_is_struck_out() {
+    let body = json!({"error": {"message": "no such key: sk-secret-key"}});
+    let (_server, client) = serve([Reply::json(401, body)]).await;
+    let error = client.models().await.unwrap_err();
+    assert_eq!(error.to_string(), "the server answered 401: no such key: [key]");
+    assert!(!format!("{error:?}").contains("sk-secret"));
+}
+
+#[tokio::test]
+async fn an_error_with_status_200_is_an_error() {
+    let body = json!({"error": {"message": "upstream is busy", "code": 503}});
+    let (_server, client) = serve([Reply::json(200, body)]).await;
+    let error = client.complete(question()).await.unwrap_err();
+    assert_eq!(error.as_api().unwrap().status, 503);
+    assert!(error.is_retryable());
+}
+
+#[tokio::test]
+async fn what_is_no_json_names_its_status_and_type() {
+    let (_server, client) = serve([Reply::new(200, "text/html", "<html>log in</html>")]).await;
+    let error = client.complete(question()).await.unwrap_err();
+    assert_eq!(error.to_string(), "could not read the chat completion");
+    assert!(!error.is_retryable());
+    let cause = std::error::Error::source(&error).unwrap();
+    expect_test::expect![
+        "the server answered 200 OK with content type text/html; is the base URL right?"
+    ]
+    .assert_eq(&cause.to_string());
+}
+
+#[tokio::test]
+async fn a_body_cut_short_is_a_broken_connection() {
+    let (_server, client) = serve([Reply::json(200, completion("hello")).cut_short()]).await;
+    let error = client.complete(question()).await.unwrap_err();
+    assert!(matches!(error, Error::Transport { .. }), "{error:?}");
+    assert!(error.is_retryable());
+}
+
+#[tokio::test]
+async fn nobody_at_the_other_end_is_a_connect_error_that_names_the_url() {
+    let server = ScriptedServer::start([]).await.unwrap();
+    let url = server.url().replace("http://", "http://me:sk-2@");
+    drop(server);
+    // The port is free again once the server's task has ended.
+    tokio::task::yield_now().await;
+    let client = Client::builder().base_url(url).build().unwrap();
+    let error = client.models().await.unwrap_err();
+    assert!(
+        matches!(&error, Error::Connect { url, .. } if url.ends_with("/v1/models")),
+        "{error:?}"
+    );
+    assert!(!format!("{error:?}").contains("sk-2"), "{error:?}");
+    assert!(error.is_retryable());
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_answer_is_given_up() {
+    let server = ScriptedServer::start([Reply::silent()]).await.unwrap();
+    let limit = Duration::from_millis(30);
+    let client = Client::builder().base_url(server.url()).read_timeout(limit).build().unwrap();
+    let error = client.models().await.unwrap_err();
+    assert!(matches!(error, Error::Timeout { what: "response", .. }), "{error:?}");
+    server.hung_up().await;
+}
+
+#[tokio::test]
+async fn a_body_that_comes_to_a_halt_is_given_up() {
+    let server = ScriptedServer::start([Reply::json(200, completion("")).hanging()]).await.unwrap();
+    let limit = Duration::from_millis(30);
+    let client = Client::builder().base_url(server.url()).idle_timeout(limit).build().unwrap();
+    let error = client.complete(question()).await.unwrap_err();
+    assert!(
+        matches!(error, Error::Timeout { what, .. } if what.starts_with("further")),
+        "{error:?}"
+    );
+    server.hung_up().await;
+}
+
+#[tokio::test]
+async fn dropping_a_request_frees_its_connection() {
+    let (server, client) = serve([Reply::silent()]).await;
+    tokio::select! {
+        answer = client.models() => panic!("{answer:?}"),
+        () = asked(&server) => {}
+    }
+    server.hung_up().await;
+}
+
+async fn asked(server: &ScriptedServer) {
+    while server.requests().is_empty() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn file_content_comes_in_pieces_or_as_a_whole() {
+    let content = || Reply::new(200, "application/octet-stream", "").in_pieces(["one", "two"]);
+    let (server, client) = serve([content(), content()]).await;
+    let id = FileId::new("f");
+    let pieces: Vec<_> = client.file_content(&id).await.unwrap().try_collect().await.unwrap();
+    assert_eq!(pieces, ["one", "two"]);
+    assert_eq!(client.file_bytes(&id).await.unwrap(), b"onetwo");
+    assert_eq!(server.requests()[0].header("accept"), Some("*/*"));
+}

@@ -1,0 +1,175 @@
+//! What goes out.
+
+use serde_json::json;
+
+use super::{completion, list, question, serve};
+use crate::testing::{Reply, ScriptedServer};
+use crate::{
+    ChatBackend as _, ChatRequest, Client, ContentPart, CreateFineTuningJob, FileId, ImageUrl,
+    Message, ModelId, StreamOptions,
+};
+
+#[tokio::test]
+async fn key_organization_project_and_user_agent_go_with_each_request() {
+    let server = ScriptedServer::start([list(&[], false)]).await.unwrap();
+    let client = Client::builder()
+        .base_url(server.url())
+        .key("sk-1")
+        .organization("org-1")
+        .project("proj-1")
+        .build()
+        .unwrap();
+    client.models().await.unwrap();
+    let request = &server.requests()[0];
+    assert_eq!((request.method.as_str(), request.target.as_str()), ("GET", "/v1/models"));
+    for (name, expected) in [
+        ("authorization", "Bearer sk-1"),
+        ("openai-organization", "org-1"),
+        ("openai-project", "proj-1"),
+        ("user-agent", concat!("attune-openai-api/", env!("CARGO_PKG_VERSION"))),
+        ("accept", "application/json"),
+    ] {
+        assert_eq!(request.header(name), Some(expected), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn without_a_key_there_is_no_authorization() {
+    let server = ScriptedServer::start([list(&[], false)]).await.unwrap();
+    let client = Client::builder().base_url(server.url()).user_agent("mine/1").build().unwrap();
+    client.models().await.unwrap();
+    let request = &server.requests()[0];
+    assert_eq!(request.header("authorization"), None);
+    assert_eq!(request.header("user-agent"), Some("mine/1"));
+}
+
+#[tokio::test]
+async fn an_http_client_of_ones_own_is_used() {
+    let server = ScriptedServer::start([list(&[], false)]).await.unwrap();
+    let theirs = reqwest::Client::builder()
+        .tls_backend_preconfigured(
+            rustls::ClientConfig::builder_with_provider(
+                rustls::crypto::ring::default_provider().into(),
+            )
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(rustls::RootCertStore::empty())
+            .with_no_client_auth(),
+        )
+        .default_headers([("x-mine".parse().unwrap(), "1".parse().unwrap())].into_iter().collect())
+        .build()
+        .unwrap();
+    let client = Client::builder().base_url(server.url()).http_client(theirs).build().unwrap();
+    client.models().await.unwrap();
+    assert_eq!(server.requests()[0].header("x-mine"), Some("1"));
+}
+
+#[tokio::test]
+async fn completing_sends_the_request_and_nothing_of_streams() {
+    let (server, client) = serve([Reply::json(200, completion("hello"))]).await;
+    let mut request = question().with_max_tokens(5);
+    request.stream = Some(true);
+    request.stream_options = Some(StreamOptions::with_usage());
+    client.complete(request).await.unwrap();
+    let request = &server.requests()[0];
+    assert_eq!(request.target, "/v1/chat/completions");
+    assert_eq!(request.header("content-type"), Some("application/json"));
+    let messages = json!([{"role": "user", "content": "hi"}]);
+    assert_eq!(request.json(), json!({"model": "m", "messages": messages, "max_tokens": 5}));
+}
+
+#[tokio::test]
+async fn streaming_asks_for_the_usage_unless_the_caller_chose() {
+    let (server, client) = serve((0..2).map(|_| Reply::events(["data: [DONE]\n\n"]))).await;
+    drop(client.stream(question()).await.unwrap());
+    let mut chosen = question();
+    chosen.stream_options = Some(StreamOptions::default());
+    drop(client.stream(chosen).await.unwrap());
+    let requests = server.requests();
+    assert_eq!(requests[0].header("accept"), Some("text/event-stream"));
+    assert_eq!(requests[0].json()["stream"], true);
+    assert_eq!(requests[0].json()["stream_options"], json!({"include_usage": true}));
+    assert_eq!(requests[1].json()["stream_options"], json!({}));
+}
+
+#[tokio::test]
+async fn describe_image_by_requests_needs_nothing_but_this_crate() {
+    let (server, client) = serve([Reply::json(200, completion("a cat"))]).await;
+    let png = b"\x89PNG\r\n\x1a\n";
+    let parts = vec![
+        ContentPart::from_text("What's in this image?"),
+        ContentPart::from_image(ImageUrl::from_bytes(png).unwrap()),
+    ];
+    let request = ChatRequest::new("gpt-4o", vec![Message::user(parts)]).with_max_tokens(300);
+    assert_eq!(client.complete(request).await.unwrap().text(), "a cat");
+    assert_eq!(
+        server.requests()[0].json(),
+        json!({"model": "gpt-4o", "max_tokens": 300, "messages": [{"role": "user", "content": [
+            {"type": "text", "text": "What's in this image?"},
+            {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}},
+        ]}]})
+    );
+}
+
+#[tokio::test]
+async fn every_endpoint_asks_by_its_method_and_path() {
+    let one = || json!({"id": "x", "status": "queued", "deleted": true});
+    let server = ScriptedServer::answering(move |_| Reply::json(200, one())).await.unwrap();
+    let client = Client::builder().base_url(server.url()).build().unwrap();
+    let file = FileId::new("file/1");
+    client.model(&ModelId::new("meta/llama 3")).await.unwrap();
+    client.file(&file).await.unwrap();
+    assert!(client.delete_file(&file).await.unwrap().deleted);
+    client.file_bytes(&file).await.unwrap();
+    client.create_fine_tuning_job(CreateFineTuningJob::new("m", "file-1")).await.unwrap();
+    client.fine_tuning_job("j?").await.unwrap();
+    client.fine_tuning_jobs(None, None).await.unwrap();
+    client.fine_tuning_jobs(Some("j&1"), Some(2)).await.unwrap();
+    client.fine_tuning_events("j", Some("e"), None).await.unwrap();
+    client.fine_tuning_checkpoints("j", None, Some(3)).await.unwrap();
+    client.cancel_fine_tuning_job("j").await.unwrap();
+    client.assistant("asst_1").await.unwrap();
+    let asked: Vec<_> = server
+        .requests()
+        .iter()
+        .map(|request| format!("{} {}", request.method, request.target))
+        .collect();
+    expect_test::expect![[r#"
+        GET /v1/models/meta%2Fllama%203
+        GET /v1/files/file%2F1
+        DELETE /v1/files/file%2F1
+        GET /v1/files/file%2F1/content
+        POST /v1/fine_tuning/jobs
+        GET /v1/fine_tuning/jobs/j%3F
+        GET /v1/fine_tuning/jobs
+        GET /v1/fine_tuning/jobs?after=j%261&limit=2
+        GET /v1/fine_tuning/jobs/j/events?after=e
+        GET /v1/fine_tuning/jobs/j/checkpoints?limit=3
+        POST /v1/fine_tuning/jobs/j/cancel
+        GET /v1/assistants/asst_1"#]]
+    .assert_eq(&asked.join("\n"));
+    let created = &server.requests()[4];
+    assert_eq!(created.json(), json!({"model": "m", "training_file": "file-1"}));
+}
+
+#[tokio::test]
+async fn assistants_are_asked_for_in_their_version_page_by_page() {
+    let (server, client) = serve([list(&["a", "b"], true), list(&["c"], false)]).await;
+    let ids: Vec<_> = client.assistants().await.unwrap().into_iter().map(|one| one.id).collect();
+    assert_eq!(ids, ["a", "b", "c"]);
+    let requests = server.requests();
+    assert!(requests.iter().all(|one| one.header("openai-beta") == Some("assistants=v2")));
+    assert_eq!(requests[0].target, "/v1/assistants?limit=100");
+    assert_eq!(requests[1].target, "/v1/assistants?limit=100&after=b");
+}
+
+#[tokio::test]
+async fn a_server_that_repeats_its_first_page_does_not_go_on_for_ever() {
+    let server = ScriptedServer::answering(|_| list(&["f1", "f2"], true)).await.unwrap();
+    let client = Client::builder().base_url(server.url()).build().unwrap();
+    assert_eq!(client.files().await.unwrap().len(), 2);
+    assert_eq!(server.requests().len(), 2);
+    let server = ScriptedServer::answering(|_| list(&[], true)).await.unwrap();
+    let client = Client::builder().base_url(server.url()).build().unwrap();
+    assert_eq!(client.files().await.unwrap().len(), 0);
+}
