@@ -11,6 +11,7 @@ mod retry_hints;
 mod sse;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod transport;
 mod upload;
 

@@ -140,8 +140,10 @@ impl Error {
     #[must_use]
     pub fn is_model_not_found(&self) -> bool {
         self.as_api().is_some_and(|error| {
+            // vLLM and Ollama say it in words alone.
+            let says_so = || error.message.to_lowercase().contains("model");
             error.code.as_deref() == Some(MODEL_NOT_FOUND)
-                || (error.status == 404 && error.param.as_deref() == Some("model"))
+                || (error.status == 404 && (error.param.as_deref() == Some("model") || says_so()))
         })
     }
 }
@@ -300,6 +302,28 @@ mod tests {
     fn the_servers_word_goes_before_the_status() {
         let mut error = ApiError::new(500, "");
         error.should_retry = Some(false);
+        assert!(!error.is_retryable());
+    }
+
+    #[test]
+    fn a_model_that_is_not_found_is_known_by_code_param_or_words() {
+        let check = |error: ApiError| Error::from(error).is_model_not_found();
+        assert!(check(ApiError::model_not_found("m")));
+        assert!(check(ApiError::new(400, "m").with_code("model_not_found")));
+        assert!(check(ApiError::new(404, "no m").with_param("model")));
+        assert!(check(ApiError::new(404, "The model `m` does not exist.").with_code("404")));
+        assert!(!check(ApiError::new(404, "Not Found")));
+        assert!(!check(ApiError::new(400, "the model is too small")));
+    }
+
+    #[test]
+    fn an_exhausted_error_shows_the_one_within_but_is_not_retryable() {
+        let mut last = ApiError::new(429, "slow down");
+        last.retry_after = Some(Duration::from_secs(7));
+        let error = Error::Exhausted { attempts: 3, source: Box::new(last.into()) };
+        assert_eq!(error.to_string(), "gave up after 3 attempts");
+        assert_eq!(error.as_api().map(|last| last.status), Some(429));
+        assert_eq!((error.attempts(), error.retry_after()), (3, Some(Duration::from_secs(7))));
         assert!(!error.is_retryable());
     }
 

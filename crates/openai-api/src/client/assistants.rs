@@ -4,6 +4,7 @@ use reqwest::header::HeaderName;
 
 use crate::assistant::AssistantObject;
 use crate::client::Client;
+use crate::client::transport::all_pages;
 use crate::error::Result;
 
 impl Client {
@@ -13,10 +14,8 @@ impl Client {
     ///
     /// [`Error::Api`](crate::Error::Api) with status 404 on a server that has no assistants.
     pub async fn assistants(&self) -> Result<Vec<AssistantObject>> {
-        self.all_pages(&["assistants"], "list of assistants", |assistant: &AssistantObject| {
-            &assistant.id
-        })
-        .await
+        let call = || Ok(self.get(&["assistants"])?.header(BETA, ASSISTANTS));
+        all_pages(call, "list of assistants", |assistant: &AssistantObject| &assistant.id).await
     }
 
     /// Tells one assistant.
@@ -29,5 +28,5 @@ impl Client {
     }
 }
 
-pub(super) const BETA: HeaderName = HeaderName::from_static("openai-beta");
-pub(super) const ASSISTANTS: &str = "assistants=v2";
+const BETA: HeaderName = HeaderName::from_static("openai-beta");
+const ASSISTANTS: &str = "assistants=v2";

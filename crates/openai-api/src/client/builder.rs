@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
-use rustls_platform_verifier::BuilderVerifierExt as _;
 
-use crate::client::{Client, Inner, Timeouts};
+use crate::client::{Client, Inner, Timeouts, tls};
 use crate::error::{BoxError, Error, Result};
 
 /// Settings of a [`Client`] to be.
@@ -188,7 +187,7 @@ impl ClientBuilder {
         }
         let http = match self.http {
             Some(http) => http,
-            None => http_client(self.timeouts.connect, base.scheme() == "https")?,
+            None => http_client(self.timeouts.connect)?,
         };
         let inner = Inner { http, base, headers, key: self.key, timeouts: self.timeouts };
         Ok(Client { inner: Arc::new(inner) })
@@ -232,26 +231,11 @@ fn header(field: &'static str, value: &str) -> Result<HeaderValue> {
     })
 }
 
-/// An HTTP client whose TLS is rustls on ring, for this client alone and not for the process.
-fn http_client(connect: Duration, needs_tls: bool) -> Result<reqwest::Client> {
+fn http_client(connect: Duration) -> Result<reqwest::Client> {
     let broken = |source: BoxError| Error::Backend { backend: "http", source };
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let tls = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| broken(error.into()))?;
-    let trusted = match tls.clone().with_platform_verifier() {
-        Ok(tls) => tls.with_no_client_auth(),
-        // A machine without root certificates can still talk to a server on loopback.
-        Err(_) if !needs_tls => {
-            tls.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth()
-        }
-        Err(error) => return Err(broken(error.into())),
-    };
-    reqwest::Client::builder()
-        .tls_backend_preconfigured(trusted)
-        .connect_timeout(connect)
-        .build()
-        .map_err(|error| broken(error.into()))
+    let tls = tls::config().map_err(|error| broken(error.into()))?;
+    let client = reqwest::Client::builder().tls_backend_preconfigured(tls).connect_timeout(connect);
+    client.build().map_err(|error| broken(error.into()))
 }
 
 const OPENAI: &str = "https://api.openai.com/v1";
@@ -260,8 +244,6 @@ const PROJECT: HeaderName = HeaderName::from_static("openai-project");
 
 #[cfg(test)]
 mod tests {
-    use std::sync::LazyLock;
-
     use super::*;
 
     #[track_caller]
@@ -343,15 +325,11 @@ mod tests {
         assert_eq!((builder.organization, builder.project), (None, None));
     }
 
-    /// Building one takes its time, since it reads the machine's root certificates.
-    static HTTP: LazyLock<reqwest::Client> =
-        LazyLock::new(|| http_client(Duration::from_secs(1), false).unwrap());
-
     proptest::proptest! {
         #[test]
         fn no_setting_makes_building_panic(key: String, base_url: String, other: String) {
             // Outcomes differ; what must not happen is a panic or an error that shows the key.
-            let builder = Client::builder().http_client(HTTP.clone()).key(&key).organization(&other);
+            let builder = Client::builder().key(&key).organization(&other);
             if let Err(error) = builder.build() && key.chars().count() > 16 {
                 proptest::prop_assert!(!error.to_string().contains(&key));
             }

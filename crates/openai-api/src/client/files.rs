@@ -7,12 +7,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_core::stream::BoxStream;
 use futures_util::StreamExt as _;
+use reqwest::header::ACCEPT;
 use reqwest::{Body, Method};
-use serde::de::DeserializeOwned;
 
 use crate::client::Client;
-use crate::client::assistants::{ASSISTANTS, BETA};
-use crate::client::transport::causes;
+use crate::client::transport::{Answer, all_pages, causes};
 use crate::client::upload::{Form, ReadFailed};
 use crate::error::{Error, Result};
 use crate::file::{File, FileDeleted, FileId, FilePurpose};
@@ -64,7 +63,8 @@ impl Client {
     ///
     /// Whatever keeps the server from telling.
     pub async fn files(&self) -> Result<Vec<File>> {
-        self.all_pages(&["files"], "list of files", |file: &File| file.id.as_str()).await
+        let call = || self.get(&["files"]);
+        all_pages(call, "list of files", |file: &File| file.id.as_str()).await
     }
 
     /// Deletes a file.
@@ -99,9 +99,9 @@ impl Client {
         self.content(id).await?.bytes().await
     }
 
-    async fn content(&self, id: &FileId) -> Result<crate::client::transport::Answer> {
+    async fn content(&self, id: &FileId) -> Result<Answer> {
         let path = &["files", id.as_str(), "content"];
-        self.get(path)?.header(reqwest::header::ACCEPT, "*/*").send().await
+        self.get(path)?.header(ACCEPT, "*/*").send().await
     }
 
     /// Sends a form; `path` names its file where that cannot be read to its end.
@@ -117,31 +117,4 @@ impl Client {
             }
         })
     }
-
-    /// All entries of a list that comes in pages.
-    pub(super) async fn all_pages<T: DeserializeOwned>(
-        &self,
-        path: &[&str],
-        what: &'static str,
-        id: impl Fn(&T) -> &str,
-    ) -> Result<Vec<T>> {
-        let mut all: Vec<T> = Vec::new();
-        loop {
-            let after = all.last().map(&id);
-            let call = self.get(path)?.query("limit", Some(PAGE)).query("after", after);
-            let call = if path[0] == "assistants" { call.header(BETA, ASSISTANTS) } else { call };
-            let page = call.read_page::<T>(what).await?;
-            // A server that knows no `after` gives the same page again, without end.
-            let repeats = page.data.last().map(&id) == after;
-            if !repeats {
-                all.extend(page.data);
-            }
-            if repeats || !page.has_more {
-                return Ok(all);
-            }
-        }
-    }
 }
-
-/// How many entries to ask for at once; the most that assistants allow.
-const PAGE: u32 = 100;

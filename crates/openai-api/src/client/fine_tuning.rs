@@ -25,7 +25,7 @@ impl Client {
     ///
     /// [`Error::Api`](crate::Error::Api) with status 404 if the server does not know the job.
     pub async fn fine_tuning_job(&self, id: &str) -> Result<FineTuningJob> {
-        self.get(&[JOBS[0], JOBS[1], id])?.read(JOB).await
+        self.get(&["fine_tuning", "jobs", id])?.read(JOB).await
     }
 
     /// Lists jobs, newest first: at most `limit` (the server's default is 20) that come `after` a
@@ -54,7 +54,7 @@ impl Client {
         after: Option<&str>,
         limit: Option<u32>,
     ) -> Result<Page<FineTuningEvent>> {
-        let path = &[JOBS[0], JOBS[1], id, "events"];
+        let path = &["fine_tuning", "jobs", id, "events"];
         self.page(path, after, limit, "list of fine-tuning events").await
     }
 
@@ -70,7 +70,7 @@ impl Client {
         after: Option<&str>,
         limit: Option<u32>,
     ) -> Result<Page<FineTuningCheckpoint>> {
-        let path = &[JOBS[0], JOBS[1], id, "checkpoints"];
+        let path = &["fine_tuning", "jobs", id, "checkpoints"];
         self.page(path, after, limit, "list of fine-tuning checkpoints").await
     }
 
@@ -80,7 +80,7 @@ impl Client {
     ///
     /// [`Error::Api`](crate::Error::Api) if the server does not know the job or it has ended.
     pub async fn cancel_fine_tuning_job(&self, id: &str) -> Result<FineTuningJob> {
-        self.post(&[JOBS[0], JOBS[1], id, "cancel"])?.read(JOB).await
+        self.post(&["fine_tuning", "jobs", id, "cancel"])?.read(JOB).await
     }
 
     async fn page<T: DeserializeOwned>(

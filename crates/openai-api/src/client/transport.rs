@@ -187,6 +187,28 @@ impl Answer {
     }
 }
 
+/// All entries of a list that comes in pages.
+pub(super) async fn all_pages<T: DeserializeOwned>(
+    call: impl Fn() -> Result<Call>,
+    what: &'static str,
+    id: impl Fn(&T) -> &str,
+) -> Result<Vec<T>> {
+    let mut all: Vec<T> = Vec::new();
+    loop {
+        let after = all.last().map(&id);
+        let call = call()?.query("limit", Some(PAGE)).query("after", after);
+        let page = call.read_page::<T>(what).await?;
+        // A server that knows no `after` gives the same page again, without end.
+        let repeats = page.data.last().map(&id) == after;
+        if !repeats {
+            all.extend(page.data);
+        }
+        if repeats || !page.has_more {
+            return Ok(all);
+        }
+    }
+}
+
 /// What kind of body an answer has.
 pub(super) struct Form {
     status: StatusCode,
@@ -288,6 +310,8 @@ fn request_id(headers: &HeaderMap) -> Option<String> {
     Some(headers.get("x-request-id")?.to_str().ok()?.to_owned())
 }
 
+/// How many entries to ask for at once; the most that assistants allow.
+const PAGE: u32 = 100;
 const JSON: &str = "application/json";
 const LONGEST_ERROR_BODY: usize = 64 * 1024;
 /// A shorter key is no secret, and striking it out would garble messages.

@@ -47,15 +47,7 @@ async fn without_a_key_there_is_no_authorization() {
 async fn an_http_client_of_ones_own_is_used() {
     let server = ScriptedServer::start([list(&[], false)]).await.unwrap();
     let theirs = reqwest::Client::builder()
-        .tls_backend_preconfigured(
-            rustls::ClientConfig::builder_with_provider(
-                rustls::crypto::ring::default_provider().into(),
-            )
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(rustls::RootCertStore::empty())
-            .with_no_client_auth(),
-        )
+        .tls_backend_preconfigured(crate::client::tls::config().unwrap())
         .default_headers([("x-mine".parse().unwrap(), "1".parse().unwrap())].into_iter().collect())
         .build()
         .unwrap();
