@@ -131,3 +131,67 @@ fn syntax(error: serde_json::Error) -> Error {
 }
 
 const LABELS: [&str; 3] = ["positive", "negative", "neutral"];
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn any_turn() -> impl Strategy<Value = Turn> {
+        let label = prop::option::of(prop::sample::select(LABELS.to_vec()));
+        (any::<String>(), any::<String>(), label).prop_map(|(role, text, label)| {
+            let role = if role.is_empty() { "user".to_owned() } else { role };
+            let mut turn = Turn::new(Speaker::from(role), text);
+            turn.sentiment = label.map(TurnSentiment::new);
+            turn
+        })
+    }
+
+    fn facts(turns: &[Turn]) -> Vec<(Speaker, String, Option<TurnSentiment>)> {
+        let facts = |it: &Turn| (it.speaker.clone(), it.text.clone(), it.sentiment.clone());
+        turns.iter().map(facts).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(turns in prop::collection::vec(any_turn(), 0..12)) {
+            let mut written = Vec::new();
+            write(&turns, &mut written).unwrap();
+            prop_assert_eq!(facts(&read(written.as_slice()).unwrap()), facts(&turns));
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+            if let Ok(turns) = read(bytes.as_slice()) {
+                prop_assert!(turns.is_empty());
+            }
+        }
+
+        #[test]
+        fn json_with_a_hole_is_read_or_refused(
+            turns in prop::collection::vec(any_turn(), 1..4),
+            at in any::<prop::sample::Index>(),
+            byte in any::<u8>(),
+        ) {
+            let mut bytes = Vec::new();
+            write(&turns, &mut bytes).unwrap();
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            if let Err(error) = read(bytes.as_slice()) {
+                let named = matches!(error, Error::Syntax { .. } | Error::Entry { .. });
+                prop_assert!(named, "{error:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn errors_do_not_quote_what_was_said() {
+        for text in
+            ["\"secret\"", "[{\"role\": \"secret\"}]", "[{\"content\": \"secret\"", "secret"]
+        {
+            let error = read(text.as_bytes()).unwrap_err();
+            assert!(!format!("{error:?} {error}").contains("secret"), "{error:?}");
+        }
+    }
+}

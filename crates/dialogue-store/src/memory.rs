@@ -78,3 +78,10 @@ impl DialogueStore for MemoryStore {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::MemoryStore;
+
+    crate::dialogue_store_conformance!(memory, async { ((), MemoryStore::new()) });
+}

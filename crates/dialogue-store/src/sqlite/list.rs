@@ -1,0 +1,127 @@
+//! Lists, a page at a time.
+
+use rusqlite::types::ToSql;
+use rusqlite::{Connection, Row};
+
+use crate::dialogue::DialogueSummary;
+use crate::id::DialogueId;
+use crate::query::Query;
+use crate::sqlite::row;
+use crate::time::Timestamp;
+
+/// What is left of a list.
+#[derive(Debug)]
+pub(crate) struct Page {
+    query: Query,
+    /// The last dialogue that was listed.
+    after: Option<(Timestamp, DialogueId)>,
+    left: usize,
+}
+
+impl Page {
+    pub(crate) fn first(query: Query) -> Self {
+        let left = query.limit.unwrap_or(usize::MAX);
+        Self { query, after: None, left }
+    }
+}
+
+/// The dialogues of a page, and the page that follows it.
+pub(crate) fn list(
+    connection: &mut Connection,
+    page: Page,
+) -> rusqlite::Result<(Vec<DialogueSummary>, Option<Page>)> {
+    let size = page.left.min(PAGE_SIZE);
+    let (sql, values) = select(&page, size);
+    let values: Vec<&dyn ToSql> = values.iter().map(|value| &**value).collect();
+    let mut select = connection.prepare_cached(&sql)?;
+    let found = select.query_map(values.as_slice(), read_summary)?;
+    let found: Vec<DialogueSummary> = found.collect::<rusqlite::Result<_>>()?;
+
+    let after = found.last().map(|last| (last.created_at, last.id.clone()));
+    let left = page.left - found.len();
+    let more = found.len() == size && left > 0;
+    Ok((found, more.then_some(Page { query: page.query, after, left })))
+}
+
+/// The statement for a page, and the values for its question marks.
+fn select(page: &Page, size: usize) -> (String, Vec<Box<dyn ToSql>>) {
+    let query = &page.query;
+    let (after, order) = if query.newest_first { ("<", "DESC") } else { (">", "ASC") };
+    let mut conditions = vec!["1"];
+    let mut values: Vec<Box<dyn ToSql>> = Vec::new();
+    if let Some(since) = query.since {
+        conditions.push("d.created_at >= ?");
+        values.push(Box::new(since.as_unix_millis()));
+    }
+    if let Some(until) = query.until {
+        conditions.push("d.created_at < ?");
+        values.push(Box::new(until.as_unix_millis()));
+    }
+    if let Some(assistant) = &query.assistant {
+        conditions.push("d.assistant = ?");
+        values.push(Box::new(assistant.clone()));
+    }
+    if let Some(tag) = &query.tag {
+        conditions.push("EXISTS (SELECT 1 FROM tags WHERE dialogue = d.key AND tag = ?)");
+        values.push(Box::new(tag.clone()));
+    }
+    if let Some(model) = &query.model {
+        conditions.push(
+            "(d.model = ? OR EXISTS (SELECT 1 FROM turns WHERE dialogue = d.key AND model = ?))",
+        );
+        values.push(Box::new(model.clone()));
+        values.push(Box::new(model.clone()));
+    }
+    if let Some(sentiment) = &query.sentiment {
+        conditions.push("EXISTS (SELECT 1 FROM turns WHERE dialogue = d.key AND sentiment = ?)");
+        values.push(Box::new(sentiment.clone()));
+    }
+    if let Some(rating) = query.rating {
+        conditions.push("EXISTS (SELECT 1 FROM turns WHERE dialogue = d.key AND rating = ?)");
+        values.push(Box::new(rating.as_str()));
+    }
+    let after = format!("(d.created_at, d.id) {after} (?, ?)");
+    if let Some((created_at, id)) = &page.after {
+        conditions.push(&after);
+        values.push(Box::new(created_at.as_unix_millis()));
+        values.push(Box::new(id.as_str().to_owned()));
+    }
+    let conditions = conditions.join(" AND ");
+    let sql = format!(
+        "{SELECT} WHERE {conditions} ORDER BY d.created_at {order}, d.id {order} LIMIT {size}"
+    );
+    (sql, values)
+}
+
+fn read_summary(row: &Row<'_>) -> rusqlite::Result<DialogueSummary> {
+    let count = |column| row.get::<_, i64>(column).map(i64::unsigned_abs);
+    let id: String = row.get("id")?;
+    Ok(DialogueSummary {
+        id: id.try_into().map_err(|_| row::unreadable("an id is not valid"))?,
+        created_at: row::read_time(row, "created_at")?,
+        updated_at: row::read_time(row, "updated_at")?,
+        title: row.get("title")?,
+        model: row.get("model")?,
+        assistant: row.get("assistant")?,
+        tags: row::read_strings(row, "tags")?,
+        turns: count("turns")?,
+        sentiment: row::read_sentiment(row)?,
+        ups: count("ups")?,
+        downs: count("downs")?,
+    })
+}
+
+const PAGE_SIZE: usize = 200;
+const SELECT: &str = "
+    SELECT d.id, d.created_at, d.updated_at, d.title, d.model, d.assistant, d.turns,
+        last.sentiment, last.sentiment_score,
+        (SELECT json_group_array(tag)
+            FROM (SELECT tag FROM tags WHERE dialogue = d.key ORDER BY position)) AS tags,
+        (SELECT count(*) FROM turns WHERE dialogue = d.key AND rating = 'up') AS ups,
+        (SELECT count(*) FROM turns WHERE dialogue = d.key AND rating = 'down') AS downs
+    FROM dialogues AS d
+    LEFT JOIN turns AS last ON last.key = (
+        SELECT key FROM turns
+        WHERE dialogue = d.key AND sentiment IS NOT NULL
+        ORDER BY position DESC LIMIT 1
+    )";
