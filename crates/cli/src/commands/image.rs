@@ -1,0 +1,36 @@
+//! `attune image`: what is in an image.
+
+use anyhow::Result;
+use facade::DescribeImage;
+use serde_json::json;
+
+use crate::Outcome;
+use crate::args;
+use crate::context::Context;
+
+pub(crate) async fn run(context: &Context, args: args::Image) -> Result<Outcome> {
+    let model = context.model().await?;
+    let mut ask = DescribeImage::new(args.image.as_str());
+    if let Some(prompt) = args.prompt {
+        ask = ask.with_prompt(prompt);
+    }
+    if let Some(instruction) = model.system_instruction() {
+        ask = ask.with_system_instruction(instruction);
+    }
+    let description = context.in_time(async { Ok(model.describe_image(ask).await?) }).await?;
+    let for_people = match &description.json {
+        Some(json) => serde_json::to_string_pretty(json)?,
+        None => description.text.clone(),
+    };
+    let for_programs = || {
+        json!({
+            "text": description.text,
+            "json": description.json,
+            "model": description.model,
+            "usage": description.usage,
+            "request_id": description.request_id,
+        })
+    };
+    context.output.either(for_programs, || for_people)?;
+    Ok(Outcome::Done)
+}

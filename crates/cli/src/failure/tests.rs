@@ -1,0 +1,65 @@
+use expect_test::{Expect, expect};
+use openai_api::ApiError;
+use trainer::{Origin, Problem};
+
+use super::*;
+
+#[track_caller]
+fn check(error: impl Into<anyhow::Error>, expected: Expect) {
+    let error = error.into();
+    let mut shown = format!("{}\n{}", chain(&error), body(&error)["error"]);
+    if let Some(hint) = hint(&error) {
+        shown = format!("{shown}\nhint: {hint}");
+    }
+    expected.assert_eq(&shown);
+}
+
+fn api(error: ApiError) -> openai_api::Error {
+    error.into()
+}
+
+#[test]
+fn an_error_of_the_server_tells_status_code_and_type() {
+    check(
+        facade::Error::Backend(api(ApiError::new(401, "wrong key").with_code("invalid_api_key"))),
+        expect![""],
+    );
+}
+
+#[test]
+fn an_unknown_model_is_told_once() {
+    check(
+        facade::Error::UnknownModel {
+            model: "atune".into(),
+            near: vec!["attune-tiny".into()],
+            source: api(ApiError::model_not_found("atune")),
+        },
+        expect![""],
+    );
+}
+
+#[test]
+fn a_cause_that_was_told_already_is_left_out() {
+    let inner = anyhow::anyhow!("disk full");
+    assert_eq!(chain(&inner.context("could not write: disk full")), "could not write: disk full");
+    let inner = anyhow::anyhow!("disk full").context("could not write");
+    assert_eq!(chain(&inner), "could not write: disk full");
+}
+
+#[test]
+fn faults_in_data_are_listed_by_file_line_and_column() {
+    let origin = Origin::file_line("a.csv", 3).with_column("completion");
+    let problem = Problem::new(origin, "is empty");
+    check(facade::Error::Training(trainer::Error::invalid_data(problem)), expect![""]);
+}
+
+#[test]
+fn a_lost_connection_may_be_tried_again() {
+    let error = openai_api::Error::Connect { url: "http://h".into(), source: "refused".into() };
+    check(facade::Error::Backend(error), expect![""]);
+}
+
+#[test]
+fn a_command_line_that_makes_no_sense_is_a_usage_error() {
+    check(Usage("--no-wait needs a server".into()), expect![""]);
+}
