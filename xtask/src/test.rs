@@ -16,7 +16,7 @@ use crate::{
     metadata::Workspace,
     python,
     test::{
-        build::{Executable, Wanted},
+        build::{Built, Executable, Wanted},
         cells::{Cell, Need, Plan},
         libtest::Tally,
         report::{Report, Row},
@@ -40,18 +40,25 @@ pub(crate) fn run(sh: &Shell, flags: flags::Test) -> bool {
 fn carry_out(sh: &Shell, plan: &Plan, report: &mut Report) -> Result<()> {
     let workspace = Workspace::load(sh)?;
     let built = build::build(&workspace, wanted(plan))?;
+    if built.is_broken {
+        let complaint = "not everything builds; the compiler's messages are above";
+        report.add("problems", Row::broken("cargo build", complaint.to_owned()));
+    }
     if plan.unit {
         for row in unit_tests(&workspace, &built) {
             report.add("unit tests", row?);
         }
     }
-    if plan.doc {
+    if plan.doc && built.is_broken {
+        let reason = "not everything builds".to_owned();
+        report.add("doc tests", Row::not_run("all", reason));
+    } else if plan.doc {
         for row in doc_tests()? {
             report.add("doc tests", row);
         }
     }
     if !plan.cells.is_empty() {
-        matrix(sh, &workspace, plan, &built, report)?;
+        matrix(sh, &workspace, plan, &built.executables, report)?;
     }
     Ok(())
 }
@@ -67,13 +74,17 @@ fn wanted(plan: &Plan) -> Wanted {
 /// One row per crate, over all its test binaries.
 fn unit_tests<'a>(
     workspace: &'a Workspace,
-    built: &'a [Executable],
+    built: &'a Built,
 ) -> impl Iterator<Item = Result<Row>> + 'a {
     println!("\n== unit tests");
     workspace.packages.iter().filter(|package| package.name != cells::PACKAGE).map(|package| {
         let start = Instant::now();
         let mut tally = Tally::default();
-        for executable in built.iter().filter(|e| e.is_test && e.manifest == package.manifest) {
+        let tests = |e: &&Executable| e.is_test && e.manifest == package.manifest;
+        if built.is_broken && !built.executables.iter().any(|e| tests(&e)) {
+            return Ok(Row::not_run(&package.name, "it does not build".to_owned()));
+        }
+        for executable in built.executables.iter().filter(tests) {
             tally += libtest::run(executable.command(), |line| {
                 if line.is_failure() {
                     println!("{}: {line}", package.name);

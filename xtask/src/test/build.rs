@@ -25,6 +25,14 @@ pub(crate) enum Wanted {
     Nothing,
 }
 
+/// What a build left.
+#[derive(Debug, Default)]
+pub(crate) struct Built {
+    pub(crate) executables: Vec<Executable>,
+    /// Whether something did not build.
+    pub(crate) is_broken: bool,
+}
+
 /// Something that was built and can be run.
 #[derive(Debug)]
 pub(crate) struct Executable {
@@ -44,35 +52,30 @@ impl Executable {
     }
 }
 
-/// Builds in the dev profile; the compiler's messages go to standard error.
-///
-/// # Errors
-///
-/// Something does not build.
-pub(crate) fn build(workspace: &Workspace, wanted: Wanted) -> Result<Vec<Executable>> {
+/// Builds in the dev profile, also past an error, so that the crates that build
+/// can be tested. The compiler's messages go to standard error.
+pub(crate) fn build(workspace: &Workspace, wanted: Wanted) -> Result<Built> {
     let targets: &[&str] = match wanted {
         Wanted::Everything => &["--tests"],
         Wanted::Matrix => &["--test", cells::BINARY],
-        Wanted::Nothing => return Ok(Vec::new()),
+        Wanted::Nothing => return Ok(Built::default()),
     };
     let Some(attune) = workspace.package("cli").and_then(|cli| cli.bins.first()) else {
         bail!("the workspace has no crate `cli` with a binary");
     };
     println!("== build");
     let mut command = Command::new("cargo");
-    command.arg("build").args(SELECTION).args(targets).args(["--bin", attune]);
+    command.args(["build", "--keep-going"]).args(SELECTION).args(targets).args(["--bin", attune]);
     command.arg("--message-format=json-render-diagnostics").stdin(Stdio::null());
     let mut child = command.stdout(Stdio::piped()).spawn().context("cargo does not start")?;
     let messages = child.stdout.take().context("cargo has no standard output")?;
-    let mut built = Vec::new();
+    let mut executables = Vec::new();
     for message in BufReader::new(messages).lines() {
-        built.extend(executable(&message.context("cargo's messages cannot be read")?));
+        executables.extend(executable(&message.context("cargo's messages cannot be read")?));
     }
-    if !child.wait().context("cargo cannot be waited for")?.success() {
-        bail!("the workspace does not build; the compiler's messages are above");
-    }
-    built.retain(|e| e.is_test || e.name == *attune);
-    Ok(built)
+    let status = child.wait().context("cargo cannot be waited for")?;
+    executables.retain(|e: &Executable| e.is_test || e.name == *attune);
+    Ok(Built { executables, is_broken: !status.success() })
 }
 
 /// The executable that a message of `cargo build` announces, if it does.
