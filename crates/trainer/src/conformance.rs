@@ -2,8 +2,17 @@
 //!
 //! [`trainer_conformance!`](crate::trainer_conformance) makes a named test of each. What a trainer
 //! cannot do is declared in its [`Offer`] and printed, never skipped in silence.
+//!
+//! # Panics
+//!
+//! Each function panics where the trainer does not do as it says.
 
-#![expect(clippy::panic, clippy::print_stdout, reason = "a suite tells its result by these")]
+#![expect(
+    clippy::missing_panics_doc,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a suite tells its result by these"
+)]
 
 use std::collections::HashSet;
 use std::fmt::{self, Debug};
@@ -419,4 +428,4 @@ macro_rules! trainer_conformance {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -99,6 +99,7 @@ impl Error {
     }
 
     /// Data with one fault.
+    #[must_use]
     pub fn invalid_data(problem: Problem) -> Self {
         Self::InvalidData(vec![problem])
     }

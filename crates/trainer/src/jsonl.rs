@@ -79,10 +79,8 @@ fn parse(bytes: &[u8], file: Option<&Path>, label: Label) -> Result<Dataset> {
             continue;
         }
         let origin = place(file, line);
-        match parse_line(text, label) {
-            Ok(Entry::Example(example)) => set.examples.push(example.with_origin(origin)),
-            Ok(Entry::Preference(pair)) => set.preferences.push(pair.with_origin(origin)),
-            Err(fault) => problems.push(problem(fault, origin)),
+        if let Err(fault) = read_line(text, label, &origin, &mut set) {
+            problems.push(problem(fault, origin));
         }
         if problems.is_full() {
             break;
@@ -96,13 +94,8 @@ fn problem(fault: Fault, origin: Origin) -> Problem {
     Problem::new(origin, fault.message)
 }
 
-/// What a line holds.
-enum Entry {
-    Example(Example),
-    Preference(Preference),
-}
-
-fn parse_line(text: &str, label: Label) -> Result<Entry, Fault> {
+/// Adds to `set` what a line holds.
+fn read_line(text: &str, label: Label, origin: &Origin, set: &mut Dataset) -> Result<(), Fault> {
     let object = match messages::parse_json(text)? {
         Value::Object(object) => object,
         other => {
@@ -111,14 +104,15 @@ fn parse_line(text: &str, label: Label) -> Result<Entry, Fault> {
     };
     let has = |field: &str| object.contains_key(field);
     if has("messages") {
-        chat(object, label).map(Entry::Example)
+        set.examples.push(chat(object, label)?.with_origin(origin.clone()));
     } else if has("preferred_output") || has("non_preferred_output") {
-        preference(object).map(Entry::Preference)
+        set.preferences.push(preference(object)?.with_origin(origin.clone()));
     } else if has("prompt") && has("completion") {
-        pair(object, label).map(Entry::Example)
+        set.examples.push(pair(object, label)?.with_origin(origin.clone()));
     } else {
-        Err(Fault::new("", unknown_shape(&object)))
+        return Err(Fault::new("", unknown_shape(&object)));
     }
+    Ok(())
 }
 
 fn unknown_shape(object: &Map<String, Value>) -> String {

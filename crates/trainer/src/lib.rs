@@ -6,6 +6,8 @@ mod csv;
 mod dataset;
 mod error;
 mod export;
+#[cfg(feature = "hosted")]
+mod hosted;
 mod job;
 mod jsonl;
 mod messages;
@@ -18,6 +20,8 @@ mod wire;
 
 pub use crate::dataset::{Dataset, Example, Label, Origin, Preference, TrainingSet};
 pub use crate::error::{BoxError, Error, Problem, Result};
+#[cfg(feature = "hosted")]
+pub use crate::hosted::HostedTrainer;
 pub use crate::job::{
     EventLevel, Hyperparameters, JobError, JobId, JobState, JobStatus, Method, Metrics,
     TrainingEvent, TrainingJob,

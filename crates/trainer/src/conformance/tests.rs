@@ -9,7 +9,7 @@ use super::*;
 use crate::job::Metrics;
 
 #[derive(Debug, Default)]
-struct ByteTrainer {
+pub(crate) struct ByteTrainer {
     jobs: Arc<Mutex<Vec<watch::Sender<Progress>>>>,
 }
 
@@ -22,6 +22,12 @@ struct Progress {
 impl ByteTrainer {
     fn all(&self) -> MutexGuard<'_, Vec<watch::Sender<Progress>>> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What has happened so far, without waiting for more.
+    #[cfg(feature = "hosted")]
+    pub(crate) fn events_so_far(&self, id: &JobId) -> Result<Vec<TrainingEvent>> {
+        Ok(self.find(id)?.borrow().events.clone())
     }
 
     fn find(&self, id: &JobId) -> Result<watch::Sender<Progress>> {
