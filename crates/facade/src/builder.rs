@@ -47,7 +47,7 @@ impl Default for Builder {
             backend: None,
             trainer: None,
             store: None,
-            analyzer: Arc::new(Lexicon::default()),
+            analyzer: Arc::new(Lexicon),
             #[cfg(feature = "hosted")]
             client: None,
             default_model: HOSTED_MODEL,

@@ -30,7 +30,8 @@ async fn an_answer_rated_up_is_learned() {
     assert_eq!((submitted.supervised, submitted.preferences), (1, 0));
     assert_eq!(model.current_job_id(), Some(JobId::new("ftjob-1")));
     let job = &jobs.lock().unwrap()[0];
-    let texts: Vec<_> = job.training.supervised[0].messages.iter().map(|m| m.text()).collect();
+    let texts: Vec<_> =
+        job.training.supervised[0].messages.iter().map(openai_api::Message::text).collect();
     assert_eq!(texts, ["How deep?", "It is 1642 metres deep."]);
     assert_eq!(job.base_model, "gpt-4o-mini");
 }
