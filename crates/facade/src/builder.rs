@@ -18,7 +18,7 @@ use crate::openai_model::{OpenAiModel, Parts, Settings};
 ///
 /// | setting | unless set |
 /// |---|---|
-/// | backend, trainer | none; [`embedded`](Self::embedded), [`hosted`](Self::hosted) or [`backend`](Self::backend) must be called |
+/// | backend, trainer | none; `embedded`, `hosted` or [`backend`](Self::backend) must be called |
 /// | model | `attune-tiny` on the embedded engine, `gpt-4o-mini` elsewhere |
 /// | store | in memory |
 /// | sentiment | [`Lexicon`] |
