@@ -109,7 +109,7 @@ fn explain(path: &str, error: &serde_json::Error) -> Failure {
     if let Some(field) = text.strip_prefix("missing field `").and_then(|t| t.strip_suffix('`')) {
         let field =
             if matches!(path, "" | ".") { field.to_owned() } else { format!("{path}.{field}") };
-        return Failure::invalid(&field, format!("{field} is required; it is missing at {place}"))
+        return Failure::invalid(&field, format!("is required; it is missing at {place}"))
             .with_code("missing_required_parameter");
     }
     let found = ["invalid type: ", "invalid value: "]
@@ -119,11 +119,13 @@ fn explain(path: &str, error: &serde_json::Error) -> Failure {
             Some((rest.split([' ', ',']).next()?, rest.rsplit_once(", expected ")?.1))
         });
     let problem = match found {
-        Some((found, expected)) => format!("expected {expected}, found {}", in_json(found)),
+        Some((found, expected)) => {
+            format!("expected {}, found {}", wanted(expected), in_json(found))
+        }
         None => "has a value that does not belong there".to_owned(),
     };
     let param = if matches!(path, "" | ".") { "body" } else { path };
-    Failure::invalid(param, format!("{param}: {problem} at {place}")).with_code("invalid_type")
+    Failure::invalid(param, format!("{problem} at {place}")).with_code("invalid_type")
 }
 
 /// What serde calls a value, as JSON calls it.
@@ -136,6 +138,20 @@ fn in_json(kind: &str) -> &str {
         "integer" | "floating" => "a number",
         "null" => "null",
         _ => "something else",
+    }
+}
+
+/// What serde expects, as JSON calls it.
+fn wanted(expected: &str) -> &str {
+    match expected {
+        "a sequence" => "an array",
+        "a map" => "an object",
+        "a boolean" => "true or false",
+        "u32" | "u64" => "a whole number that is not negative",
+        "i32" | "i64" => "a whole number",
+        "f32" | "f64" => "a number",
+        rust if rust.starts_with("struct ") => "an object",
+        other => other,
     }
 }
 
@@ -157,23 +173,67 @@ mod tests {
 
     #[test]
     fn malformed_json_is_refused_with_its_place_and_without_its_content() {
-        check("{\"model\": \"secret\",\n  oops}", expect!["null the body is not valid JSON: key must be a string at line 2, column 3"]);
-        check("", expect!["null the body is not valid JSON: EOF while parsing a value at line 1, column 0"]);
-        check("{\"model\": \"secret\"", expect!["null the body is not valid JSON: EOF while parsing an object at line 1, column 18"]);
-        check(r#"{"model":"m","messages":[]} secret"#, expect!["null the body is not valid JSON: trailing characters at line 1, column 29"]);
+        check(
+            "{\"model\": \"secret\",\n  oops}",
+            expect!["null the body is not valid JSON: key must be a string at line 2, column 3"],
+        );
+        check(
+            "",
+            expect![
+                "null the body is not valid JSON: EOF while parsing a value at line 1, column 0"
+            ],
+        );
+        check(
+            "{\"model\": \"secret\"",
+            expect![
+                "null the body is not valid JSON: EOF while parsing an object at line 1, column 18"
+            ],
+        );
+        check(
+            r#"{"model":"m","messages":[]} secret"#,
+            expect!["null the body is not valid JSON: trailing characters at line 1, column 29"],
+        );
     }
 
     #[test]
     fn json_of_the_wrong_shape_is_refused_by_field_and_without_its_content() {
-        check(r#"{"model":"m"}"#, expect![[r#""messages" messages is required; it is missing at line 1, column 13"#]]);
-        check(r#"["secret"]"#, expect![[r#""body" body: expected struct ChatRequest, found an array at line 1, column 0"#]]);
-        check(r#"{"model":"m","messages":"secret, expected nothing"}"#, expect![[r#""messages" messages: expected a sequence, found a string at line 1, column 50"#]]);
-        check(r#"{"model":"m","messages":[{"role":7,"content":"secret"}]}"#, expect![[r#""messages[0].role" messages[0].role: expected a string, found a number at line 1, column 34"#]]);
+        check(
+            r#"{"model":"m"}"#,
+            expect![[r#""messages" messages: is required; it is missing at line 1, column 13"#]],
+        );
+        check(
+            r#"["secret"]"#,
+            expect![[r#""body" body: expected an object, found an array at line 1, column 0"#]],
+        );
+        check(
+            r#"{"model":"m","messages":"secret, expected nothing"}"#,
+            expect![[
+                r#""messages" messages: expected an array, found a string at line 1, column 50"#
+            ]],
+        );
+        check(
+            r#"{"model":"m","messages":[{"role":7,"content":"secret"}]}"#,
+            expect![[
+                r#""messages[0].role" messages[0].role: expected a string, found a number at line 1, column 34"#
+            ]],
+        );
         check(
             r#"{"model":"m","messages":[{"role":"user","content":{"a":"secret"}}]}"#,
-            expect![[r#""messages[0].content" messages[0].content: has a value that does not belong there at line 1, column 65"#]],
+            expect![[
+                r#""messages[0].content" messages[0].content: has a value that does not belong there at line 1, column 65"#
+            ]],
         );
-        check(r#"{"model":"m","messages":[],"max_tokens":-1}"#, expect![[r#""max_tokens" max_tokens: expected u32, found a number at line 1, column 42"#]]);
-        check(r#"{"model":"m","messages":[],"temperature":"secret"}"#, expect![[r#""temperature" temperature: expected f32, found a string at line 1, column 49"#]]);
+        check(
+            r#"{"model":"m","messages":[],"max_tokens":-1}"#,
+            expect![[
+                r#""max_tokens" max_tokens: expected a whole number that is not negative, found a number at line 1, column 42"#
+            ]],
+        );
+        check(
+            r#"{"model":"m","messages":[],"temperature":"secret"}"#,
+            expect![[
+                r#""temperature" temperature: expected a number, found a string at line 1, column 49"#
+            ]],
+        );
     }
 }

@@ -7,7 +7,9 @@ use std::time::Instant;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{
+    AUTHORIZATION, CONTENT_LENGTH, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -82,7 +84,7 @@ fn in_shape(app: &App, mut response: Response, id: &RequestId) -> Response {
     let (parts, body) = Json(failure.to_body(id.as_str())).into_response().into_parts();
     let headers = response.headers_mut();
     headers.extend(parts.headers);
-    headers.remove(axum::http::header::CONTENT_LENGTH);
+    headers.remove(CONTENT_LENGTH);
     if let Some(seconds) = failure.retry_after_secs() {
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
@@ -90,7 +92,6 @@ fn in_shape(app: &App, mut response: Response, id: &RequestId) -> Response {
         let word = if word { "true" } else { "false" };
         headers.insert(SHOULD_RETRY, HeaderValue::from_static(word));
     }
-    debug_assert!(headers.contains_key(CONTENT_TYPE));
     *response.body_mut() = Body::new(body);
     response
 }

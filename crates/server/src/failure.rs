@@ -25,8 +25,10 @@ impl Failure {
     }
 
     /// A field of the request that is wrong: status 400.
-    pub(crate) fn invalid(param: &str, message: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, message).with_param(param)
+    ///
+    /// Many clients show the message alone, so it names the field as well.
+    pub(crate) fn invalid(param: &str, problem: impl Display) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, format!("{param}: {problem}")).with_param(param)
     }
 
     /// What this server could do and was not set up to do: status 404.
@@ -113,7 +115,7 @@ impl From<Error> for Failure {
             },
             other => status(other),
         };
-        Self::new(status, one_line(&error)).with_cause(error)
+        Self::new(status, words(&error)).with_cause(error)
     }
 }
 
@@ -127,17 +129,12 @@ fn status(error: &Error) -> StatusCode {
 }
 
 /// What clients are told of a failure: no path of this machine, and no cause.
-fn one_line(error: &Error) -> String {
+fn words(error: &Error) -> String {
     match error {
         Error::File { .. } => "a file could not be read".to_owned(),
         Error::Connect { .. } => "the backend could not be reached".to_owned(),
-        other => words(other),
+        other => other.to_string(),
     }
-}
-
-/// An error's own words.
-pub(crate) fn words(error: &impl Display) -> String {
-    error.to_string()
 }
 
 /// The `type` that OpenAI gives a status.

@@ -45,7 +45,6 @@ impl Server {
     }
 
     /// The routes, to nest into a service of one's own.
-    #[must_use]
     pub fn router(&self) -> Router {
         routes::router(self.app.clone())
     }

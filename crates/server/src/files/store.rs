@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Result};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use openai_api::{File, FileId, FilePurpose};
+use openai_api::{File, FilePurpose};
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
@@ -134,8 +134,8 @@ impl FileStore {
 
     /// Where the content of a file that [`get`](Self::get) has found is.
     #[cfg(feature = "fine-tuning")]
-    pub(crate) fn content_path(&self, id: &FileId) -> Option<PathBuf> {
-        is_id(id.as_str()).then(|| self.dir.join(id.as_str()))
+    pub(crate) fn content_path(&self, id: &str) -> Option<PathBuf> {
+        is_id(id).then(|| self.dir.join(id))
     }
 
     fn record_path(&self, id: &str) -> PathBuf {

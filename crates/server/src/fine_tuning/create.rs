@@ -70,7 +70,7 @@ async fn dataset(app: &App, id: &FileId, param: &'static str) -> Result<Dataset,
         let message = "the file was uploaded for another purpose; upload it as fine-tune";
         return Err(Failure::invalid(param, message).with_code("invalid_file_purpose"));
     }
-    let path = files.content_path(id).ok_or_else(unknown)?;
+    let path = files.content_path(id.as_str()).ok_or_else(unknown)?;
     let read = tokio::task::spawn_blocking(move || Dataset::from_jsonl_file(path)).await;
     let read = read.map_err(|error| Failure::internal("the file could not be read", error))?;
     read.map_err(|error| match error {

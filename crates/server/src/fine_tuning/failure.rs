@@ -31,10 +31,7 @@ impl From<Error> for Failure {
             Error::NothingToTrain { .. } => {
                 Self::invalid(TRAINING_FILE, error.to_string()).with_code(INVALID_FILE)
             }
-            Error::InvalidJob { field, problem } => {
-                let field = on_the_wire(field);
-                Self::invalid(field, format!("{field}: {problem}"))
-            }
+            Error::InvalidJob { field, problem } => Self::invalid(on_the_wire(field), problem),
             Error::UntrainableModel { .. } => {
                 Self::invalid("model", error.to_string()).with_code("model_not_available")
             }
