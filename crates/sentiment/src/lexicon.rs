@@ -1,12 +1,33 @@
 //! Words with weights, and the rules by which they add up.
 
+mod context;
+mod rules;
+mod token;
+mod words;
+
 use async_trait::async_trait;
 
 use crate::analyzer::SentimentAnalyzer;
 use crate::error::Result;
 use crate::score::{Label, Sentiment};
 
-/// Adds up the weights of the words it knows, English and Russian.
+/// Adds up the weights of the words it knows, English and Russian, by the rules of both.
+///
+/// Negation reaches to the end of its clause and turns a word's sign, "very" strengthens and
+/// "slightly" weakens what follows, what comes after "but" counts more than what came before it,
+/// and exclamation marks, capitals, emoji and emoticons count too. It takes time in proportion to
+/// the text's length, and never fails.
+///
+/// The label is neutral while the compound lies within ±0.2, which two mild words leave.
+///
+/// ```
+/// use sentiment::{Label, Lexicon};
+///
+/// assert_eq!(Lexicon.score("What a great idea!").label, Label::Positive);
+/// assert_eq!(Lexicon.score("That is not good").label, Label::Negative);
+/// assert_eq!(Lexicon.score("Мне не нравится").label, Label::Negative);
+/// assert_eq!(Lexicon.score("Goodbye, and hand in your badge").label, Label::Neutral);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lexicon;
 
@@ -14,12 +35,15 @@ impl Lexicon {
     /// Tells how `text` sounds.
     #[must_use]
     pub fn score(&self, text: &str) -> Sentiment {
-        let sum: f64 = text.split_whitespace().filter_map(weight).sum();
-        match sum {
-            above if above > 0.0 => Sentiment::new(Label::Positive, above / 4.0, above, 1.0, 0.0),
-            below if below < 0.0 => Sentiment::new(Label::Negative, below / 4.0, 0.0, 1.0, -below),
-            _ => Sentiment::NEUTRAL,
-        }
+        let tokens = token::tokens(text);
+        let tally = rules::tally(&tokens);
+        let compound = tally.compound();
+        let label = match compound {
+            above if above >= NEUTRAL_BAND => Label::Positive,
+            below if below <= -NEUTRAL_BAND => Label::Negative,
+            _ => Label::Neutral,
+        };
+        Sentiment::new(label, compound, tally.positive, tally.neutral, tally.negative)
     }
 }
 
@@ -34,7 +58,8 @@ impl SentimentAnalyzer for Lexicon {
     }
 }
 
-fn weight(word: &str) -> Option<f64> {
-    let mut lines = include_str!("../data/lexicon_en.tsv").lines();
-    lines.find_map(|line| line.strip_prefix(word)?.strip_prefix('\t')?.parse().ok())
-}
+/// Chosen for the best macro-F1 over four corpora that people rated.
+const NEUTRAL_BAND: f64 = 0.2;
+
+#[cfg(test)]
+mod tests;
