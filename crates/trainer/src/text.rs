@@ -18,6 +18,7 @@ pub(crate) fn decode<'a>(
     wanted: &str,
 ) -> Result<&'a str, Problem> {
     let fault = |line, message: String| Problem::new(place(file, line), message);
+    let whole = bytes.len();
     let bytes = bytes.strip_prefix(BOM).unwrap_or(bytes);
     if bytes.trim_ascii().is_empty() {
         return Err(fault(0, if file.is_some() { EMPTY_FILE } else { EMPTY_TEXT }.to_owned()));
@@ -30,7 +31,7 @@ pub(crate) fn decode<'a>(
     if let Some(at) = bytes.iter().position(|byte| *byte == 0) {
         let message = format!(
             "this is not {wanted}: byte {} of the file is a NUL; save the data as text in UTF-8",
-            at + 1
+            at + 1 + whole - bytes.len()
         );
         return Err(fault(line_at(bytes, at), message));
     }
