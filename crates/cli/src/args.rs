@@ -1,5 +1,8 @@
 //! The command line, parsed.
 
+// These comments are the help text, which is not Markdown.
+#![expect(clippy::doc_markdown)]
+
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;

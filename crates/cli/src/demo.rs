@@ -239,7 +239,7 @@ impl Demo {
             .filter(|turn| turn.speaker == Speaker::Assistant)
             .map(|turn| turn.text)
             .collect();
-        Ok(Mood::of(&Lexicon::default().analyze_batch(&answers).await?))
+        Ok(Mood::of(&Lexicon.analyze_batch(&answers).await?))
     }
 }
 

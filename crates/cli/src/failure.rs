@@ -57,18 +57,24 @@ impl fmt::Display for Usage {
 
 impl StdError for Usage {}
 
-/// Each level of the chain once: a cause whose text was told already says nothing new.
+/// Each level of the chain once: a level that says what its neighbour says already adds nothing.
 pub(crate) fn chain(error: &anyhow::Error) -> String {
-    let mut told = String::new();
+    let mut told: Vec<String> = Vec::new();
     for cause in error.chain() {
         let text = cause.to_string();
-        if told.is_empty() {
-            told = text;
-        } else if !told.contains(&text) {
-            told = format!("{told}: {text}");
+        if told.iter().any(|earlier| earlier.contains(&text)) {
+            continue;
+        }
+        if told.last().is_some_and(|last| text.contains(last)) {
+            told.pop();
+        }
+        told.push(text);
+        // What the server says of it is the same in other words.
+        if matches!(cause.downcast_ref(), Some(facade::Error::UnknownModel { .. })) {
+            break;
         }
     }
-    told
+    told.join(": ")
 }
 
 /// The error as a JSON object.

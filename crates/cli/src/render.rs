@@ -125,11 +125,9 @@ pub(crate) fn summary(rows: &[(String, String)], width: u16) -> String {
 
 /// Names and values below each other, the values in one line of sight.
 pub(crate) fn fields(rows: &[(&str, Option<String>)]) -> String {
-    let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
-    let shown = rows
-        .iter()
-        .filter_map(|(name, value)| value.as_ref().map(|value| format!("{name:width$}  {value}")));
-    shown.collect::<Vec<_>>().join("\n")
+    let known = || rows.iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
+    let width = known().map(|(name, _)| name.len()).max().unwrap_or_default();
+    known().map(|(name, value)| format!("{name:width$}  {value}")).collect::<Vec<_>>().join("\n")
 }
 
 /// One line of at most `most` characters.

@@ -15,8 +15,8 @@ use crate::render::Columns;
 
 pub(crate) async fn run(context: &Context, args: args::Sentiment) -> Result<Outcome> {
     let analyzer: Arc<dyn SentimentAnalyzer> = match args.analyzer {
-        Analyzer::Lexicon => Arc::new(Lexicon::default()),
-        Analyzer::Keywords => Arc::new(Keywords::default()),
+        Analyzer::Lexicon => Arc::new(Lexicon),
+        Analyzer::Keywords => Arc::new(Keywords),
     };
     if args.texts.is_empty() && stdin::is_terminal() {
         return Err(Usage("there is no text; write it after `sentiment`".to_owned()).into());

@@ -1,6 +1,6 @@
 //! `attune train`: a better model from data.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use facade::Train;
 use trainer::Label;
 
@@ -15,7 +15,7 @@ pub(crate) async fn run(context: &Context, args: args::Train) -> Result<Outcome>
         (Some(path), _, _) => (Train::data_file(path), path.display().to_string()),
         (_, Some(text), _) => (Train::data(text), "text".to_owned()),
         (_, _, Some(dir)) => (Train::data_dir(dir), dir.display().to_string()),
-        _ => (Train::default_dir(), context.home().join("training").display().to_string()),
+        _ => (Train::default_dir(), default_folder(context)?),
     };
     let label = if args.negative { Label::Negative } else { Label::Positive };
     let mut train = train.with_label(label).with_options(training::options(&args.training));
@@ -29,4 +29,16 @@ pub(crate) async fn run(context: &Context, args: args::Train) -> Result<Outcome>
     let submitted = model.train(train).await?;
     let description = format!("train on {from}");
     training::see_through(context, &model, &submitted, &args.training, &description).await
+}
+
+fn default_folder(context: &Context) -> Result<String> {
+    let folder = context.home().join("training");
+    if !folder.exists() {
+        bail!(
+            "no data was named, and {} is not there; name a file or a folder, or put CSV files \
+             there",
+            folder.display()
+        );
+    }
+    Ok(folder.display().to_string())
 }

@@ -95,11 +95,9 @@ impl Summary {
                 .iter()
                 .map(|(check, passed)| json!({"check": check, "ok": passed}))
                 .collect();
-            told["saved"] = self
-                .saved()
-                .into_iter()
-                .map(|(what, path)| (what.to_owned(), path.into()))
-                .collect();
+            let saved = self.saved().into_iter();
+            told["saved"] =
+                saved.map(|(what, path)| (what.to_owned(), Value::from(path))).collect();
             output.json(&told)?;
         } else {
             output.line(format_args!("\n{}", summary(&self.rows(), WIDTH)))?;
