@@ -55,3 +55,46 @@ const POSITIVE: [&str; 8] =
     ["good", "great", "excellent", "happy", "love", "wonderful", "amazing", "positive"];
 const NEGATIVE: [&str; 8] =
     ["bad", "terrible", "hate", "sad", "angry", "horrible", "negative", "awful"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    crate::sentiment_conformance!(keywords, async { Keywords }, []);
+
+    #[track_caller]
+    fn check(label: Label, texts: &[&str]) {
+        for text in texts {
+            assert_eq!(Keywords.label(text), label, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn each_word_of_the_lists_tells() {
+        check(Label::Positive, &POSITIVE);
+        check(Label::Negative, &NEGATIVE);
+        check(
+            Label::Neutral,
+            &[
+                "okay",
+                "fine",
+                "neutral",
+                "average",
+                "moderate",
+                "acceptable",
+                "sufficient",
+                "",
+                "x",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_positive_word_wins_and_words_are_found_within_words() {
+        check(
+            Label::Positive,
+            &["not good", "GOODBYE", "unhappy", "sadly amazing", "bad but good"],
+        );
+        check(Label::Negative, &["badge", "fine but sad", "HATE"]);
+    }
+}

@@ -64,6 +64,8 @@ struct Sentence {
     neutral: f64,
     /// For how many more words a negation reaches.
     negated: u32,
+    /// Whether it has met nothing to turn yet.
+    idle_negation: bool,
     /// By how much the next word is strengthened, and for how many more words.
     degree: f64,
     degree_left: u32,
@@ -89,6 +91,7 @@ impl Sentence {
                 let degree = if self.degree_left > 0 { self.degree } else { 1.0 };
                 let mut weight = weight * degree * shout;
                 if self.negated > 0 {
+                    self.idle_negation = false;
                     weight *= if weight > 0.0 { NEGATED_GOOD } else { NEGATED_BAD };
                 } else if self.regret && weight > 0.0 {
                     weight *= REGRETTED;
@@ -98,10 +101,14 @@ impl Sentence {
             None => self.neutral += 1.0,
         }
 
+        if self.negated == 1 {
+            self.end_negation();
+        }
         self.negated = self.negated.saturating_sub(1);
         self.degree_left = self.degree_left.saturating_sub(1);
         if negates {
             // A second negation takes back the first.
+            self.idle_negation = self.negated == 0;
             self.negated = if self.negated > 0 { 0 } else { REACH };
         }
         if let Some(degree) = degree {
@@ -119,12 +126,20 @@ impl Sentence {
         }
     }
 
+    fn end_negation(&mut self) {
+        if std::mem::take(&mut self.idle_negation) {
+            self.add(IDLE_NEGATION);
+        }
+    }
+
     fn end_clause(&mut self) {
+        self.end_negation();
         self.negated = 0;
         self.degree_left = 0;
     }
 
     fn end(&mut self, exclamations: u32, questions: u32, tally: &mut Tally) {
+        self.end_clause();
         let mut emphasis = 1.0 + EXCLAMATION * f64::from(exclamations.min(3));
         if questions > 0 {
             emphasis *= QUESTION;
@@ -150,8 +165,10 @@ fn word(token: &Token) -> Option<&str> {
 const SOFTNESS: f64 = 15.0;
 const SHOUT: f64 = 1.25;
 const NEGATED_GOOD: f64 = -0.7;
-const NEGATED_BAD: f64 = -0.4;
+const NEGATED_BAD: f64 = -0.5;
 const REGRETTED: f64 = 0.5;
+/// "It does not work": what is denied is seldom bad.
+const IDLE_NEGATION: f64 = -0.5;
 /// How many words a negation reaches, within its clause.
 const REACH: u32 = 4;
 const EXCLAMATION: f64 = 0.12;
