@@ -147,18 +147,45 @@ impl Context {
         if let Some(instruction) = &self.global.system {
             builder = builder.system_instruction(instruction);
         }
-        if let Some(model) = &self.environment.model {
-            builder = builder.model(resolve(&*backend, model).await?);
+        let named = match self.global.model.as_ref().or(self.environment.model.as_ref()) {
+            Some(name) => Some(resolve(&*backend, name).await?),
+            None => None,
+        };
+        if let Some(id) = &named {
+            builder = builder.model(id.clone());
         }
         let model = builder.build()?;
         if let Some(assistant) = &self.global.assistant {
             model.set_assistant(assistant).await?;
         }
         // The command line goes before the assistant's own model, and that before the environment.
-        if let Some(id) = &self.global.model {
-            model.use_model(resolve(&*backend, id).await?);
+        if let (Some(_), Some(id)) = (&self.global.model, named) {
+            model.use_model(id);
         }
         Ok(model)
+    }
+
+    /// Asks `model`; if the server does not know the default one, asks again with the one that it
+    /// surely means, such as that of an `attune serve`.
+    pub(crate) async fn answer<T>(
+        &self,
+        model: &OpenAiModel,
+        mut ask: impl AsyncFnMut() -> Result<T>,
+    ) -> Result<T> {
+        let answer = self.in_time(ask()).await;
+        let Err(error) = &answer else { return answer };
+        let unknown = matches!(error.downcast_ref(), Some(facade::Error::UnknownModel { .. }));
+        let named = self.global.model.is_some()
+            || self.environment.model.is_some()
+            || model.assistant().is_some_and(|assistant| assistant.model.is_some());
+        if !unknown || named {
+            return answer;
+        }
+        let known = model.models().await.unwrap_or_default();
+        let Some(meant) = surely_meant(&known) else { return answer };
+        self.output.note(format_args!("note: the server has no {}; asking {meant}", model.model()));
+        model.use_model(meant.clone());
+        self.in_time(ask()).await
     }
 
     /// Waits for `answer` as long as --timeout allows.
@@ -189,6 +216,12 @@ async fn resolve(backend: &dyn ChatBackend, name: &str) -> Result<ModelId> {
         Some(model) => Ok(model.id),
         None => bail!("there is no fine-tuned model yet; `attune train` makes one"),
     }
+}
+
+/// The model to take where none was named: the embedded engine's, or the only one there is.
+fn surely_meant(known: &[ModelId]) -> Option<&ModelId> {
+    let embedded = known.iter().find(|id| **id == EMBEDDED_MODEL);
+    embedded.or(if let [only] = known { Some(only) } else { None })
 }
 
 /// Makes a folder that only its owner can look into: it keeps conversations.
@@ -246,6 +279,17 @@ mod tests {
         assert_eq!(named.home(), Path::new("/named"));
         let from_environment = context("attune models", environment).unwrap();
         assert_eq!(from_environment.home(), Path::new("/env"));
+    }
+
+    #[test]
+    fn a_server_of_ones_own_is_asked_with_attune_tiny_or_its_only_model() {
+        let ids = |ids: &[&str]| ids.iter().map(|id| ModelId::new(*id)).collect::<Vec<_>>();
+        let tiny = ids(&["attune-tiny", "ft:attune-tiny:lake:1"]);
+        assert_eq!(surely_meant(&tiny), Some(&tiny[0]));
+        let one = ids(&["llama-3"]);
+        assert_eq!(surely_meant(&one), Some(&one[0]));
+        assert_eq!(surely_meant(&ids(&["llama-3", "qwen-3"])), None);
+        assert_eq!(surely_meant(&[]), None);
     }
 
     #[cfg(unix)]

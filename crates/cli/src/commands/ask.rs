@@ -16,7 +16,8 @@ pub(crate) async fn run(context: &Context, args: args::Ask) -> Result<Outcome> {
     let question = question(&args.question).await?;
     let model = context.model().await?;
     let ask = with(Ask::new(question), &args.how);
-    context.in_time(answer(context.output, &model, ask, args.stream)).await?;
+    let answered = async || answer(context.output, &model, ask.clone(), args.stream).await;
+    context.answer(&model, answered).await?;
     Ok(Outcome::Done)
 }
 

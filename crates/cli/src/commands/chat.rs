@@ -79,8 +79,9 @@ impl Chat<'_> {
     async fn ask(&mut self, question: &str) -> Result<()> {
         let output = self.context.output;
         let question = ask::with(Ask::new(question), &self.args.how);
-        let answer = async { Ok(self.session.ask(question).await?) };
-        let reply = self.context.in_time(answer).await?;
+        let session = &mut self.session;
+        let asked = async || Ok(session.ask(question.clone()).await?);
+        let reply = self.context.answer(&self.model, asked).await?;
         output.either(|| ask::to_json(&reply), || reply.text.clone())?;
         ask::note_cut(output, &reply);
         self.last = Some(reply);

@@ -17,7 +17,8 @@ pub(crate) async fn run(context: &Context, args: args::Image) -> Result<Outcome>
     if let Some(instruction) = model.system_instruction() {
         ask = ask.with_system_instruction(instruction);
     }
-    let description = context.in_time(async { Ok(model.describe_image(ask).await?) }).await?;
+    let asked = async || Ok(model.describe_image(ask.clone()).await?);
+    let description = context.answer(&model, asked).await?;
     let for_people = match &description.json {
         Some(json) => serde_json::to_string_pretty(json)?,
         None => description.text.clone(),

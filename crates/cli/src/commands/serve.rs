@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::Result;
 use serde_json::json;
 use server::Server;
 
@@ -59,12 +59,12 @@ pub(crate) async fn run(context: &Context, args: args::Serve) -> Result<Outcome>
 
 /// Takes a name as well, such as `localhost:8377`.
 async fn address(text: &str) -> Result<SocketAddr> {
-    let example = "write it like 127.0.0.1:8377";
-    let mut found = tokio::net::lookup_host(text)
-        .await
-        .map_err(|error| anyhow!(error))
-        .with_context(|| format!("--addr {text} is no address; {example}"))?;
-    found.next().ok_or_else(|| anyhow!("--addr {text} has no address; {example}"))
+    let refused = |problem: &str| {
+        Usage(format!("--addr {text} is no address: {problem}; write it like 127.0.0.1:8377"))
+    };
+    let mut found =
+        tokio::net::lookup_host(text).await.map_err(|error| refused(&error.to_string()))?;
+    Ok(found.next().ok_or_else(|| refused("the name has none"))?)
 }
 
 /// Whoever can reach the server can spend its time and read its files.
