@@ -8,8 +8,8 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::error::Category;
 use serde_json::{Map, Value};
 
-use crate::dialogue::{Speaker, Turn, TurnSentiment};
 use crate::error::{Error, Result};
+use crate::turn::{Speaker, Turn, TurnSentiment};
 
 /// Writes `turns`, an entry a line.
 pub(crate) fn write(turns: &[Turn], mut writer: impl Write) -> io::Result<()> {

@@ -19,12 +19,13 @@ mod rating;
 use futures_util::TryStreamExt;
 use serde_json::json;
 
-use crate::dialogue::{Dialogue, Feedback, NewDialogue, Rating, Turn, TurnSentiment};
+use crate::dialogue::{Dialogue, NewDialogue};
 use crate::error::Result;
 use crate::id::DialogueId;
 use crate::query::Query;
 use crate::store::DialogueStore;
 use crate::time::Timestamp;
+use crate::turn::{Feedback, Rating, Turn, TurnSentiment};
 
 pub use self::appending::*;
 pub use self::creating::*;

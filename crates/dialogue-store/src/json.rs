@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use futures_util::{FutureExt, StreamExt, stream};
 
-use crate::dialogue::{Dialogue, Feedback, NewDialogue, Turn};
+use crate::dialogue::{Dialogue, NewDialogue};
 use crate::error::Result;
 use crate::id::DialogueId;
 use crate::json::folder::Folder;
 use crate::query::Query;
 use crate::store::{DialogueStore, DialogueStream};
+use crate::turn::{Feedback, Turn};
 use crate::worker::Worker;
 
 /// Keeps each dialogue as a JSON document in a folder, named after its id.

@@ -16,12 +16,11 @@ mod sqlite;
 mod store;
 mod stream;
 mod time;
+mod turn;
 #[cfg(any(feature = "json", feature = "sqlite"))]
 mod worker;
 
-pub use crate::dialogue::{
-    Dialogue, DialogueSummary, Feedback, NewDialogue, Rating, Speaker, Turn, TurnSentiment,
-};
+pub use crate::dialogue::{Dialogue, DialogueSummary, NewDialogue};
 pub use crate::error::{BoxError, Error, Result};
 pub use crate::id::DialogueId;
 #[cfg(feature = "json")]
@@ -34,3 +33,4 @@ pub use crate::sqlite::SqliteStore;
 pub use crate::store::MockDialogueStore;
 pub use crate::store::{DialogueStore, DialogueStoreExt, DialogueStream};
 pub use crate::time::Timestamp;
+pub use crate::turn::{Feedback, Rating, Speaker, Turn, TurnSentiment};

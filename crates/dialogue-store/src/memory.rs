@@ -6,12 +6,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use crate::dialogue::{Dialogue, DialogueSummary, Feedback, NewDialogue, Turn};
+use crate::dialogue::{Dialogue, DialogueSummary, NewDialogue};
 use crate::error::{Error, Result};
 use crate::id::DialogueId;
 use crate::query::Query;
 use crate::store::{DialogueStore, DialogueStream};
 use crate::stream::from_vec;
+use crate::turn::{Feedback, Turn};
 
 /// Keeps dialogues in memory, for as long as it lives.
 #[derive(Debug, Default)]

@@ -1,7 +1,8 @@
 //! Which dialogues to list.
 
-use crate::dialogue::{Dialogue, DialogueSummary, Rating};
+use crate::dialogue::{Dialogue, DialogueSummary};
 use crate::time::Timestamp;
+use crate::turn::Rating;
 
 /// Which dialogues to list, and in which order.
 ///

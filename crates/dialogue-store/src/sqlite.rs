@@ -10,13 +10,14 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
 
-use crate::dialogue::{Dialogue, Feedback, NewDialogue, Turn};
+use crate::dialogue::{Dialogue, NewDialogue};
 use crate::error::Result;
 use crate::id::DialogueId;
 use crate::query::Query;
 use crate::sqlite::database::Database;
 use crate::sqlite::list::Page;
 use crate::store::{DialogueStore, DialogueStream};
+use crate::turn::{Feedback, Turn};
 use crate::worker::Worker;
 
 /// Keeps dialogues in one SQLite file.

@@ -8,10 +8,11 @@ use async_trait::async_trait;
 use futures_core::stream::BoxStream;
 
 use crate::array_format;
-use crate::dialogue::{Dialogue, DialogueSummary, Feedback, NewDialogue, Turn};
+use crate::dialogue::{Dialogue, DialogueSummary, NewDialogue};
 use crate::error::{Error, Result};
 use crate::id::DialogueId;
 use crate::query::Query;
+use crate::turn::{Feedback, Turn};
 
 /// Dialogues, one after the other.
 pub type DialogueStream = BoxStream<'static, Result<DialogueSummary>>;

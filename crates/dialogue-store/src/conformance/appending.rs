@@ -2,8 +2,8 @@ use futures_util::FutureExt;
 use futures_util::future::join_all;
 
 use super::{create, full, id, stored, texts};
-use crate::dialogue::Turn;
 use crate::store::{DialogueStore, DialogueStoreExt};
+use crate::turn::Turn;
 
 /// Turns stand in the order in which they were appended.
 pub async fn append_keeps_turn_order(store: &dyn DialogueStore) {

@@ -1,10 +1,11 @@
 use serde_json::json;
 
 use super::{create, full, id, stored};
-use crate::dialogue::{Feedback, NewDialogue, Rating, Speaker, Turn};
+use crate::dialogue::NewDialogue;
 use crate::error::Error;
 use crate::store::{DialogueStore, DialogueStoreExt};
 use crate::time::Timestamp;
+use crate::turn::{Feedback, Rating, Speaker, Turn};
 
 /// What was created is what is read, field by field.
 pub async fn a_dialogue_comes_back_with_every_field(store: &dyn DialogueStore) {

@@ -1,10 +1,11 @@
 use serde_json::json;
 
 use super::{create, full, id, listed};
-use crate::dialogue::{NewDialogue, Speaker, Turn, TurnSentiment};
+use crate::dialogue::NewDialogue;
 use crate::error::Error;
 use crate::query::Query;
 use crate::store::{DialogueStore, DialogueStoreExt};
+use crate::turn::{Speaker, Turn, TurnSentiment};
 
 /// Speaker, text and sentiment survive; the export is what others write too.
 pub async fn export_and_import_give_the_turns_back(store: &dyn DialogueStore) {

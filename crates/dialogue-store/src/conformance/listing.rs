@@ -1,9 +1,10 @@
 use futures_util::TryStreamExt;
 
 use super::{at, create, full, id, listed, stored};
-use crate::dialogue::{Feedback, NewDialogue, Rating, Turn, TurnSentiment};
+use crate::dialogue::NewDialogue;
 use crate::query::Query;
 use crate::store::DialogueStore;
+use crate::turn::{Feedback, Rating, Turn, TurnSentiment};
 
 /// A summary tells what the dialogue does.
 pub async fn list_shows_what_a_dialogue_is_about(store: &dyn DialogueStore) {

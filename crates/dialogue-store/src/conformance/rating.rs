@@ -1,8 +1,9 @@
 use super::{at, create, full, id, listed, stored};
-use crate::dialogue::{Feedback, NewDialogue, Rating, Turn};
+use crate::dialogue::NewDialogue;
 use crate::error::Error;
 use crate::query::Query;
 use crate::store::DialogueStore;
+use crate::turn::{Feedback, Rating, Turn};
 
 /// Feedback stands on its turn, takes the place of what was there, and is found by a list.
 pub async fn rating_a_turn_sets_its_feedback(store: &dyn DialogueStore) {

@@ -4,12 +4,13 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use crate::dialogue::{Dialogue, DialogueSummary, Feedback, Turn};
+use crate::dialogue::{Dialogue, DialogueSummary};
 use crate::error::{Error, Result};
 use crate::id::DialogueId;
 use crate::json::document;
 use crate::query::Query;
 use crate::time::Timestamp;
+use crate::turn::{Feedback, Turn};
 
 #[derive(Debug)]
 pub(crate) struct Folder {

@@ -5,9 +5,9 @@ use futures_util::StreamExt;
 use tempfile::TempDir;
 
 use super::*;
-use crate::dialogue::{Rating, Speaker};
 use crate::error::Error;
 use crate::time::Timestamp;
+use crate::turn::{Rating, Speaker};
 
 crate::dialogue_store_conformance!(json, async { new_store() });
 

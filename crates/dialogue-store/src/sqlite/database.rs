@@ -10,11 +10,12 @@ use rusqlite::{
     params,
 };
 
-use crate::dialogue::{Dialogue, DialogueSummary, Feedback, Turn};
+use crate::dialogue::{Dialogue, DialogueSummary};
 use crate::error::{BoxError, Error, Result};
 use crate::id::DialogueId;
 use crate::sqlite::list::{self, Page};
 use crate::sqlite::{migrate, row};
+use crate::turn::{Feedback, Turn};
 
 #[derive(Debug)]
 pub(crate) struct Database {

@@ -4,8 +4,8 @@ use rusqlite::types::Type;
 use rusqlite::{Row, Statement, named_params};
 use serde_json::{Map, Value};
 
-use crate::dialogue::{Feedback, Rating, Speaker, Turn, TurnSentiment};
 use crate::time::Timestamp;
+use crate::turn::{Feedback, Rating, Speaker, Turn, TurnSentiment};
 
 pub(crate) const INSERT_TURN: &str = "
     INSERT INTO turns (
