@@ -201,3 +201,88 @@ impl Summary {
 }
 
 const WIDTH: u16 = 96;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trained(valid_first: f64, valid_last: f64) -> Trained {
+        Trained {
+            job: "ftjob-1".into(),
+            model: "ft:attune-tiny:baikal:1".into(),
+            losses: Losses {
+                valid_first: Some(valid_first),
+                valid_last: Some(valid_last),
+                ..Losses::default()
+            },
+            trained_tokens: None,
+        }
+    }
+
+    fn answers(expected: &str, answers: [Option<&str>; 3]) -> Answers {
+        let [before, after_training, after_learning] = answers.map(|it| it.map(str::to_owned));
+        let (question, expected) = ("?".to_owned(), expected.to_owned());
+        Answers { question, expected, before, after_training, after_learning }
+    }
+
+    fn good() -> Summary {
+        Summary {
+            models: Vec::new(),
+            assistants: Vec::new(),
+            questions: vec![
+                answers("1642 m", [Some("Hello!"), Some("1642 m"), Some("1642 m")]),
+                answers("1642 m", [None, Some("1642 m"), None]),
+                answers("Nerpa", [None, Some("Hello!"), Some("Nerpa")]),
+            ],
+            verbatim: Verbatim { asked: 40, after_training: 36, after_learning: 0 },
+            training: trained(5.0, 4.0),
+            learning: trained(4.0, 4.0),
+            sentiment: Mood::of(&[]),
+            image: Value::Null,
+            steps: Vec::new(),
+            seconds: 1.0,
+            home: Home {
+                path: "/demo".into(),
+                training: "/demo/training/training_data.csv".into(),
+                held_out: "/demo/data/held_out.csv".into(),
+                image: "/demo/data/lake.jpg".into(),
+            },
+        }
+    }
+
+    #[track_caller]
+    fn check(change: impl FnOnce(&mut Summary), failed: &[&str]) {
+        let mut summary = good();
+        change(&mut summary);
+        let checks = summary.checks();
+        let found: Vec<_> = checks.iter().filter(|it| !it.1).map(|it| it.0).collect();
+        assert_eq!(found, failed);
+    }
+
+    #[test]
+    fn a_run_that_shows_all_it_set_out_to_show_passes() {
+        check(|_| (), &[]);
+    }
+
+    #[test]
+    fn a_run_that_fails_to_show_something_says_what() {
+        check(
+            |it| it.questions[0].after_training = Some("Hello!".into()),
+            &["the trained model knows the answer"],
+        );
+        check(
+            |it| it.questions[0].after_learning = None,
+            &["the answer is not forgotten in learning"],
+        );
+        check(
+            |it| it.questions[2].after_learning = Some("Hello!".into()),
+            &["a correction is learned from the dialogue"],
+        );
+        check(
+            |it| it.verbatim.after_training = 35,
+            &["the trained model answers nine in ten training questions word for word"],
+        );
+        check(|it| it.training = trained(4.0, 4.0), &["training lowers the held-out loss"]);
+        check(|it| it.training.losses = Losses::default(), &["training lowers the held-out loss"]);
+    }
+}
