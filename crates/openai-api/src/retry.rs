@@ -146,7 +146,8 @@ impl<B: ChatBackend> ChatBackend for Retry<B> {
         self.run(|| async {
             let mut stream = self.backend.stream(request.clone()).await?;
             match stream.next().await {
-                None => Ok(stream),
+                // The stream has ended, and some must not be asked again after that.
+                None => Ok(futures_util::stream::empty().boxed()),
                 Some(first) => Ok(futures_util::stream::iter([Ok(first?)]).chain(stream).boxed()),
             }
         })
@@ -300,6 +301,18 @@ mod tests {
             items.iter().map(|item| item.as_ref().unwrap().text()).collect::<String>(),
             "hello"
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_without_items_is_not_polled_past_its_end() {
+        let mut backend = MockChatBackend::new();
+        // `unfold` panics when it is polled again after its end.
+        backend
+            .expect_stream()
+            .returning(|_| Ok(futures_util::stream::unfold((), |()| async { None }).boxed()));
+        let mut stream = Retry::new(backend).stream(request()).await.unwrap();
+        assert!(stream.next().await.is_none());
+        assert!(stream.next().await.is_none());
     }
 
     #[tokio::test(start_paused = true)]
