@@ -88,10 +88,20 @@ impl ChatRequest {
         self
     }
 
-    /// Limits the answer to this many tokens.
+    /// Limits the answer to this many tokens, by the name that compatible servers know.
     #[must_use]
     pub fn with_max_tokens(mut self, max_tokens: u32) -> Self {
         self.max_tokens = Some(max_tokens);
+        self
+    }
+
+    /// Limits the answer to this many tokens, reasoning included, by the name that OpenAI's newer
+    /// models want.
+    ///
+    /// They refuse `max_tokens`, so do not set both.
+    #[must_use]
+    pub fn with_max_completion_tokens(mut self, max_tokens: u32) -> Self {
+        self.max_completion_tokens = Some(max_tokens);
         self
     }
 
@@ -305,4 +315,24 @@ fn one_or_many<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<
         Some(OneOrMany::One(text)) => vec![text],
         Some(OneOrMany::Many(texts)) => texts,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_limit_on_tokens_goes_out_by_the_name_it_was_set_by() {
+        let limits = |request: ChatRequest| {
+            let sent = serde_json::to_value(&request).unwrap();
+            let limit = request.token_limit();
+            (sent["max_tokens"].clone(), sent["max_completion_tokens"].clone(), limit)
+        };
+        let request = || ChatRequest::new("m", Vec::new());
+        assert_eq!(limits(request().with_max_tokens(5)), (json!(5), Value::Null, Some(5)));
+        let newer = request().with_max_completion_tokens(6);
+        assert_eq!(limits(newer), (Value::Null, json!(6), Some(6)));
+    }
 }

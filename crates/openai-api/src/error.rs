@@ -1,5 +1,7 @@
 //! What can go wrong, and what to do then.
 
+mod wording;
+
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -131,20 +133,36 @@ impl Error {
     }
 
     /// Whether the conversation is longer than the model's context window.
+    ///
+    /// Known by OpenAI's code, by llama.cpp's type, or by words such as vLLM's.
     #[must_use]
     pub fn is_context_length_exceeded(&self) -> bool {
-        self.as_api().is_some_and(|error| error.code.as_deref() == Some(CONTEXT_LENGTH_EXCEEDED))
+        self.as_api().is_some_and(wording::is_context_length_exceeded)
     }
 
     /// Whether the server does not know the model.
     #[must_use]
     pub fn is_model_not_found(&self) -> bool {
-        self.as_api().is_some_and(|error| {
-            // vLLM and Ollama say it in words alone.
-            let says_so = || error.message.to_lowercase().contains("model");
-            error.code.as_deref() == Some(MODEL_NOT_FOUND)
-                || (error.status == 404 && (error.param.as_deref() == Some("model") || says_so()))
-        })
+        self.as_api().is_some_and(wording::is_model_not_found)
+    }
+
+    /// The field of the request that the server or its model does not support, by its name on the
+    /// wire.
+    ///
+    /// Known from an error with status 400 or 422 by its code or its words. The same request may
+    /// succeed without the field, or with `max_completion_tokens` in place of `max_tokens`; a value
+    /// that is merely out of range is another matter, and gives `None`.
+    ///
+    /// ```
+    /// use openai_api::{ApiError, Error};
+    ///
+    /// let message = "Unsupported parameter: 'max_tokens' is not supported with this model.";
+    /// let error = Error::from(ApiError::new(400, message));
+    /// assert_eq!(error.unsupported_param(), Some("max_tokens"));
+    /// ```
+    #[must_use]
+    pub fn unsupported_param(&self) -> Option<&str> {
+        wording::unsupported_param(self.as_api()?)
     }
 }
 
@@ -303,17 +321,6 @@ mod tests {
         let mut error = ApiError::new(500, "");
         error.should_retry = Some(false);
         assert!(!error.is_retryable());
-    }
-
-    #[test]
-    fn a_model_that_is_not_found_is_known_by_code_param_or_words() {
-        let check = |error: ApiError| Error::from(error).is_model_not_found();
-        assert!(check(ApiError::model_not_found("m")));
-        assert!(check(ApiError::new(400, "m").with_code("model_not_found")));
-        assert!(check(ApiError::new(404, "no m").with_param("model")));
-        assert!(check(ApiError::new(404, "The model `m` does not exist.").with_code("404")));
-        assert!(!check(ApiError::new(404, "Not Found")));
-        assert!(!check(ApiError::new(400, "the model is too small")));
     }
 
     #[test]
