@@ -8,6 +8,7 @@ mod files;
 mod fine_tuning;
 mod models;
 mod retry_hints;
+mod secrets;
 mod sse;
 #[cfg(test)]
 mod tests;

@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use crate::backend::{ChatBackend, ChatStream};
 use crate::chat::{ChatCompletion, ChatRequest, FinishReason, StreamOptions};
 use crate::chunk::{ChatChunk, ChunkChoice, Delta, ToolCallDelta};
+use crate::client::Client;
 use crate::client::sse::{Decoder, Event};
-use crate::client::transport::{Answer, Form, is_cut_short, parse, without_bom};
-use crate::client::{Client, error_body};
+use crate::client::transport::{Answer, is_cut_short, parse, without_bom};
 use crate::error::{Error, Result};
 use crate::model::Model;
 
@@ -20,9 +20,9 @@ impl ChatBackend for Client {
     async fn complete(&self, mut request: ChatRequest) -> Result<ChatCompletion> {
         request.stream = None;
         request.stream_options = None;
-        let answer = self.post(COMPLETIONS)?.json(&request)?.send().await?;
-        let (form, request_id) = (answer.form(), answer.request_id.clone());
-        read_completion(&answer.bytes().await?, &form, request_id)
+        let mut answer = self.post(COMPLETIONS)?.json(&request)?.send().await?;
+        let body = answer.bytes().await?;
+        read_completion(&body, &answer)
     }
 
     async fn stream(&self, mut request: ChatRequest) -> Result<ChatStream> {
@@ -41,13 +41,13 @@ impl ChatBackend for Client {
     }
 }
 
-fn read_completion(body: &[u8], form: &Form, request_id: Option<String>) -> Result<ChatCompletion> {
-    let mut completion: ChatCompletion = parse(body, "chat completion", form)?;
+fn read_completion(body: &[u8], answer: &Answer) -> Result<ChatCompletion> {
+    let mut completion: ChatCompletion = parse(body, "chat completion", &answer.form())?;
     if is_error(&completion.extra) {
         // OpenRouter and others report an upstream's error with status 200.
-        return Err(late_error(body, request_id));
+        return Err(answer.late_error(body));
     }
-    completion.request_id = request_id;
+    completion.request_id.clone_from(&answer.request_id);
     Ok(completion)
 }
 
@@ -57,14 +57,6 @@ fn is_error(extra: &serde_json::Map<String, Value>) -> bool {
         |error: &Value| !matches!(error, Value::Null | Value::Bool(false)) && *error != json!({});
     extra.get("error").is_some_and(told)
         || extra.get("object").is_some_and(|object| object == "error")
-}
-
-fn late_error(body: &[u8], request_id: Option<String>) -> Error {
-    let text = || Value::from(String::from_utf8_lossy(body));
-    let value = serde_json::from_slice(without_bom(body)).unwrap_or_else(|_| text());
-    let mut error = error_body::parse_late(&value);
-    error.request_id = request_id;
-    error.into()
 }
 
 /// The chunks of an answer under way.
@@ -155,9 +147,7 @@ impl Chunks {
             body.extend_from_slice(&piece);
         }
         self.progress.done = true;
-        let completion =
-            read_completion(&body, &self.answer.form(), self.answer.request_id.clone())?;
-        Ok(as_chunk(completion))
+        Ok(as_chunk(read_completion(&body, &self.answer)?))
     }
 
     /// Decodes what has come up to the next chunk.
@@ -207,14 +197,14 @@ fn read_event(
         return Ok(None);
     }
     if event.kind == b"error" {
-        return Err(late_error(data, answer.request_id.clone()));
+        return Err(answer.late_error(data));
     }
     // The specification replaces what is no UTF-8, and so do we.
     let text = String::from_utf8_lossy(data);
     let mut chunk: ChatChunk = serde_json::from_str(&text)
         .map_err(|error| Error::Decode { what: "chunk of the stream", source: error.into() })?;
     if is_error(&chunk.extra) {
-        return Err(late_error(data, answer.request_id.clone()));
+        return Err(answer.late_error(data));
     }
     chunk.request_id.clone_from(&answer.request_id);
     progress.note(&chunk);

@@ -18,9 +18,12 @@ pub(super) fn parse(status: u16, body: &[u8]) -> ApiError {
 }
 
 /// Reads the explanation of an error that came within an answer whose status said it went well.
-pub(super) fn parse_late(value: &Value) -> ApiError {
+pub(super) fn parse_late(body: &[u8]) -> ApiError {
+    let body = without_bom(body);
+    let text = || Value::from(String::from_utf8_lossy(body));
+    let value = serde_json::from_slice(body).unwrap_or_else(|_| text());
     let text = || ApiError::new(200, abridge(&value.to_string()));
-    let mut error = of_json(200, value).unwrap_or_else(text);
+    let mut error = of_json(200, &value).unwrap_or_else(text);
     error.status = late_status(&error);
     error
 }
@@ -219,7 +222,7 @@ mod tests {
             (r#"{"error":{"message":"m","type":"server_error"}}"#, 500),
             (r#"{"error":"m"}"#, 500),
         ] {
-            let error = parse_late(&serde_json::from_str(body).unwrap());
+            let error = parse_late(body.as_bytes());
             assert_eq!((error.status, error.message.as_str()), (expected, "m"), "{body}");
         }
     }

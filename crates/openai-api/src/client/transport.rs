@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
-use crate::client::{Client, Inner, error_body, retry_hints};
+use crate::client::{Client, Inner, error_body, retry_hints, secrets};
 use crate::error::{ApiError, Error, Result};
 use crate::page::Page;
 
@@ -101,10 +101,9 @@ impl Call {
 
     /// Sends the request and reads the answer as JSON.
     pub(super) async fn read<T: DeserializeOwned>(self, what: &'static str) -> Result<T> {
-        let answer = self.send().await?;
-        let form = answer.form();
+        let mut answer = self.send().await?;
         let body = answer.bytes().await?;
-        parse(&body, what, &form)
+        parse(&body, what, &answer.form())
     }
 
     /// Sends the request and reads the answer as a page of a list, or as a bare array.
@@ -112,7 +111,7 @@ impl Call {
         self,
         what: &'static str,
     ) -> Result<Page<T>> {
-        let answer = self.send().await?;
+        let mut answer = self.send().await?;
         let form = answer.form();
         let body = answer.bytes().await?;
         // Together lists its models as a bare array.
@@ -141,7 +140,7 @@ impl Answer {
     }
 
     /// Reads the body to its end.
-    pub(super) async fn bytes(mut self) -> Result<Vec<u8>> {
+    pub(super) async fn bytes(&mut self) -> Result<Vec<u8>> {
         let expected = self.response.content_length().unwrap_or(0).min(1 << 20);
         let mut body = Vec::with_capacity(usize::try_from(expected).unwrap_or(0));
         while let Some(chunk) = self.chunk(false).await? {
@@ -160,14 +159,20 @@ impl Answer {
     /// The error that a body read in full, or in part, stands for.
     pub(super) fn api_error(&self, body: &[u8]) -> ApiError {
         let headers = self.response.headers();
-        let mut error = error_body::parse(self.response.status().as_u16(), body);
-        if let Some(key) = self.inner.key.as_deref().filter(|key| key.len() >= SHORTEST_SECRET) {
-            error.message = error.message.replace(key, "[key]");
-        }
+        let body = secrets::strike_out(body, self.inner.key.as_deref());
+        let mut error = error_body::parse(self.response.status().as_u16(), &body);
         error.request_id.clone_from(&self.request_id);
         error.retry_after = retry_hints::retry_after(headers, std::time::SystemTime::now());
         error.should_retry = retry_hints::should_retry(headers);
         error
+    }
+
+    /// The error that an answer turns out to be whose status said it went well.
+    pub(super) fn late_error(&self, body: &[u8]) -> Error {
+        let body = secrets::strike_out(body, self.inner.key.as_deref());
+        let mut error = error_body::parse_late(&body);
+        error.request_id.clone_from(&self.request_id);
+        error.into()
     }
 
     async fn refuse(mut self) -> Error {
@@ -314,8 +319,6 @@ fn request_id(headers: &HeaderMap) -> Option<String> {
 const PAGE: u32 = 100;
 const JSON: &str = "application/json";
 const LONGEST_ERROR_BODY: usize = 64 * 1024;
-/// A shorter key is no secret, and striking it out would garble messages.
-const SHORTEST_SECRET: usize = 8;
 
 #[cfg(test)]
 mod tests {

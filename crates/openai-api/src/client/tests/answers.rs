@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{completion, question, serve};
 use crate::testing::{Reply, ScriptedServer};
-use crate::{ChatBackend as _, Client, Error, FileId};
+use crate::{ChatBackend as _, ChatBackendExt as _, Client, Error, FileId};
 
 #[tokio::test]
 async fn an_answer_carries_the_request_id() {
@@ -83,6 +83,28 @@ async fn a_key_that_the_server_echoes_is_struck_out() {
     let error = client.models().await.unwrap_err();
     assert_eq!(error.to_string(), "the server answered 401: no such key: [key]");
     assert!(!format!("{error:?}").contains("sk-secret"));
+}
+
+#[tokio::test]
+async fn a_key_is_struck_out_of_every_field_and_every_form_of_error() {
+    let key = "sk-secret-key";
+    let fields = json!({"error": {"message": key, "type": key, "param": key, "code": key}});
+    // Where the 200 characters that are shown of it end, a key might be cut in half.
+    let long = format!("{}{key}", "x".repeat(190));
+    for body in [fields.to_string(), long, json!({"object": "error", "code": key}).to_string()] {
+        let late = format!("event: error\ndata: {body}\n\n");
+        for reply in [
+            Reply::new(401, "application/json", body.clone()),
+            Reply::events([late.as_str()]),
+            Reply::events([&body[..]]),
+        ] {
+            let (_server, client) = serve([reply]).await;
+            let error = client.complete_via_stream(question()).await.unwrap_err();
+            let shown = format!("{error} {error:?}");
+            assert!(!shown.contains("sk-"), "{shown}");
+            assert!(shown.contains("[key]") || matches!(error, Error::Truncated), "{shown}");
+        }
+    }
 }
 
 #[tokio::test]
