@@ -1,12 +1,14 @@
 //! Examples, where they came from, and which of them train.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use openai_api::{Content, Message, Role};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+use crate::error::{Error, Problem, Result};
 
 /// Whether an answer is one to learn or one to avoid.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -182,6 +184,15 @@ impl Preference {
         self.origin = origin;
         self
     }
+
+    /// The better answer as a positive example, and the worse one as a negative.
+    fn into_examples(self) -> [Example; 2] {
+        let Self { prompt, preferred, rejected, origin, extra } = self;
+        [(preferred, Label::Positive), (rejected, Label::Negative)].map(|(answer, label)| {
+            let messages = prompt.iter().cloned().chain([answer]).collect();
+            Example { messages, label, origin: origin.clone(), extra: extra.clone() }
+        })
+    }
 }
 
 /// Labelled examples and ready-made preferences, as they were read.
@@ -221,10 +232,11 @@ impl Dataset {
 
     /// Sorts the examples into what trains and what does not.
     ///
-    /// Positive examples are supervised. A prompt with a positive and a negative answer becomes a
-    /// preference as well: the i-th negative answer is set against the i-th positive one, the last
-    /// of the fewer being used again; equal answers are dropped. A negative answer whose prompt
-    /// has no positive one is unpaired.
+    /// Positive examples are supervised. Each negative answer whose prompt has a positive one
+    /// becomes a preference as well: the i-th negative answer is set against the i-th positive
+    /// one, or against the last where there are fewer, so three good answers and a bad one make
+    /// one preference. Equal answers make none. A negative answer whose prompt has no positive one
+    /// is unpaired.
     ///
     /// ```
     /// use trainer::{Dataset, Example, Label};
@@ -269,6 +281,60 @@ impl Dataset {
             }
         }
         set
+    }
+
+    /// Turns the set into examples to measure on: a job's
+    /// [`validation`](crate::TrainingJob::validation).
+    ///
+    /// Good answers become positive examples. Each preference becomes a positive and a negative
+    /// example with the same prompt, which [`curate`](Self::curate) makes one of again. A negative
+    /// answer whose prompt has no positive one is left out.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidData`] if nothing is left; it names the file if all came from one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use trainer::{Dataset, Example, Label};
+    ///
+    /// let good = Example::pair("2+2?", "4");
+    /// let bad = Example::pair("2+2?", "5").with_label(Label::Negative);
+    /// let alone = Example::pair("3+3?", "7").with_label(Label::Negative);
+    ///
+    /// let set = Dataset::new(vec![good.clone(), bad.clone(), alone.clone()]);
+    /// assert_eq!(set.into_validation()?, [good, bad]);
+    /// assert!(Dataset::new(vec![alone]).into_validation().is_err());
+    /// # Ok::<(), trainer::Error>(())
+    /// ```
+    pub fn into_validation(self) -> Result<Vec<Example>> {
+        let nothing = self.nothing_to_measure();
+        // Preferences come first, so that `curate` sets the same answers against each other.
+        let pairs = self.preferences.into_iter().flat_map(Preference::into_examples);
+        let mut examples: Vec<Example> = pairs.chain(self.examples).collect();
+        let answered: HashSet<String> = examples
+            .iter()
+            .filter(|example| example.label == Label::Positive)
+            .map(|example| prompt_key(example.prompt()))
+            .collect();
+        examples.retain(|example| answered.contains(&prompt_key(example.prompt())));
+        if examples.is_empty() { Err(nothing) } else { Ok(examples) }
+    }
+
+    /// What to say if no example has a good answer.
+    fn nothing_to_measure(&self) -> Error {
+        let message = match self.examples.len() {
+            0 => "there is no example to measure on".to_owned(),
+            n => format!(
+                "there is no example to measure on: all {n} answers are negative; \
+                 add a good answer to the same prompts"
+            ),
+        };
+        let mut files = self.examples.iter().map(|example| &example.origin.file);
+        let file = files.next().cloned().flatten();
+        let file = file.filter(|file| files.all(|other| other.as_ref() == Some(file)));
+        Error::invalid_data(Problem::new(Origin { file, ..Origin::default() }, message))
     }
 }
 

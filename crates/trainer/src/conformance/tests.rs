@@ -92,7 +92,8 @@ fn end(now: &mut Progress, state: JobState) -> bool {
 
 async fn learn(job: TrainingJob, progress: watch::Sender<Progress>) {
     let bytes = |examples: &[Example]| -> Vec<u8> {
-        examples.iter().flat_map(|example| example.messages[1].text().into_bytes()).collect()
+        let good = examples.iter().filter(|example| example.label == Label::Positive);
+        good.flat_map(|example| example.messages[1].text().into_bytes()).collect()
     };
     let (training, validation) = (bytes(&job.training.supervised), bytes(&job.validation));
     let epochs = u64::from(job.hyperparameters.epochs.unwrap_or(3));

@@ -45,11 +45,57 @@ fn train_never_learns_from_negatives_alone() {
 }
 
 #[test]
-fn the_fewer_answers_are_used_again() {
+fn each_bad_answer_makes_one_preference_and_the_last_good_one_is_used_again() {
     let set =
         curate(vec![good("p", "a"), good("p", "b"), bad("p", "1"), bad("p", "2"), bad("p", "3")]);
     let expected = [("a", "1"), ("b", "2"), ("b", "3")];
     assert_eq!(pairs(&set), expected.map(|(p, r)| (p.to_owned(), r.to_owned())));
+    let set = curate(vec![good("p", "a"), good("p", "b"), good("p", "c"), bad("p", "1")]);
+    assert_eq!(pairs(&set), [("a".into(), "1".into())]);
+}
+
+#[test]
+fn validation_keeps_good_answers_and_both_sides_of_preferences() {
+    let mut set = Dataset::new(vec![
+        good("p", "yes"),
+        bad("p", "no"),
+        bad("alone", "no"),
+        good("q", "one").with_origin(Origin::file_line("v.jsonl", 2)),
+    ]);
+    for (preferred, rejected) in [("two", "three"), ("four", "five")] {
+        let prompt = vec![Message::user("q")];
+        let (preferred, rejected) = (Message::assistant(preferred), Message::assistant(rejected));
+        let mut pair = Preference::new(prompt, preferred, rejected)
+            .with_origin(Origin::file_line("v.jsonl", 1));
+        pair.extra.insert("tools".into(), Value::Array(Vec::new()));
+        set.preferences.push(pair);
+    }
+    let ready = set.preferences.clone();
+
+    let examples = set.into_validation().unwrap();
+    let told: Vec<_> = examples.iter().map(|it| (it.label, it.answer().unwrap().text())).collect();
+    let told: Vec<_> = told.iter().map(|(label, text)| (*label, text.as_str())).collect();
+    use Label::{Negative, Positive};
+    let of_pairs = [(Positive, "two"), (Negative, "three"), (Positive, "four"), (Negative, "five")];
+    assert_eq!(told[..4], of_pairs);
+    assert_eq!(told[4..], [(Positive, "yes"), (Negative, "no"), (Positive, "one")]);
+
+    let again = curate(examples);
+    assert_eq!(again.preferences[..2], ready);
+    assert_eq!(pairs(&again)[2], ("yes".into(), "no".into()));
+    assert!(again.unpaired.is_empty());
+}
+
+#[test]
+fn validation_without_a_good_answer_is_refused_with_the_file_if_there_is_one() {
+    let refused = |examples| Dataset::new(examples).into_validation().unwrap_err().to_string();
+    assert_eq!(refused(Vec::new()), "data: there is no example to measure on");
+    let of = |file: &str| bad("p", "no").with_origin(Origin::file_line(file, 3));
+    let told = ": there is no example to measure on: all 2 answers are negative; \
+                add a good answer to the same prompts";
+    assert_eq!(refused(vec![of("v.jsonl"), of("v.jsonl")]), format!("v.jsonl{told}"));
+    assert_eq!(refused(vec![of("v.jsonl"), of("w.jsonl")]), format!("data{told}"));
+    assert_eq!(refused(vec![of("v.jsonl"), bad("p", "no")]), format!("data{told}"));
 }
 
 #[test]
