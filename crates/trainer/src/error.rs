@@ -153,5 +153,6 @@ fn nothing_to_train(negatives: usize) -> String {
 }
 
 fn reason(message: Option<&str>) -> String {
+    let message = message.filter(|message| !message.is_empty());
     message.map(|message| format!(": {message}")).unwrap_or_default()
 }

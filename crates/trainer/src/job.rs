@@ -112,7 +112,11 @@ pub struct TrainingJob {
     pub base_model: ModelId,
     /// What to train on.
     pub training: TrainingSet,
-    /// Examples to measure on and not to train on.
+    /// Examples to measure on and not to train on, as
+    /// [`Dataset::into_validation`](crate::Dataset::into_validation) makes them.
+    ///
+    /// Supervised training is measured on the positive ones. Negative ones are measured only by
+    /// preference jobs, each against a positive one with the same prompt.
     pub validation: Vec<Example>,
     /// How to train.
     pub method: Method,
@@ -322,7 +326,7 @@ impl JobStatus {
             _ => Err(Error::JobEnded {
                 id: self.id,
                 state: self.state,
-                message: self.error.map(|error| error.message),
+                message: self.error.map(JobError::into_text),
             }),
         }
     }
@@ -342,6 +346,11 @@ impl JobError {
     /// A word for programs and a text for people.
     pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
         Self { code: code.into(), message: message.into() }
+    }
+
+    /// The message, or the code where there is none.
+    fn into_text(self) -> String {
+        if self.message.is_empty() { self.code } else { self.message }
     }
 }
 
@@ -466,6 +475,23 @@ mod tests {
         for suffix in ["", "a b", "a:b", &"x".repeat(65)] {
             assert!(job().with_suffix(suffix).check().is_err(), "{suffix}");
         }
+    }
+
+    #[test]
+    fn a_failed_job_says_why_as_well_as_it_can() {
+        let why = |error| {
+            let mut status = JobStatus::new("j", "m", JobState::Failed);
+            status.error = error;
+            status.into_model().unwrap_err().to_string()
+        };
+        let failed = "training job j ended as failed";
+        assert_eq!(why(None), failed);
+        assert_eq!(why(Some(JobError::new("", ""))), failed);
+        assert_eq!(why(Some(JobError::new("no_space", ""))), format!("{failed}: no_space"));
+        assert_eq!(
+            why(Some(JobError::new("no_space", "disk full"))),
+            format!("{failed}: disk full")
+        );
     }
 
     #[test]

@@ -135,8 +135,10 @@ impl From<JobStatus> for FineTuningJob {
 impl From<FineTuningJob> for JobStatus {
     fn from(job: FineTuningJob) -> Self {
         let error = job.failure().map(|failure| {
-            let text = |part: &Option<String>| part.clone().unwrap_or_default();
-            JobError::new(text(&failure.code), text(&failure.message))
+            let code = failure.code.clone().unwrap_or_default();
+            let message = failure.message.clone().filter(|message| !message.is_empty());
+            // Some servers tell a code alone, and a failure without a word helps nobody.
+            JobError::new(code.clone(), message.unwrap_or(code))
         });
         let of_method = job.method.as_ref().and_then(FineTuningMethod::hyperparameters);
         let hyperparameters = of_method.or(job.hyperparameters.as_ref());
@@ -275,6 +277,19 @@ mod tests {
     }
 
     #[test]
+    fn a_failure_that_has_only_a_code_is_told_by_it() {
+        for message in [json!(null), json!("")] {
+            let job: FineTuningJob = serde_json::from_value(json!({
+                "id": "j", "status": "failed", "model": "m",
+                "error": {"code": "invalid_n_epochs", "message": message},
+            }))
+            .unwrap();
+            let error = JobStatus::from(job).into_model().unwrap_err().to_string();
+            assert_eq!(error, "training job j ended as failed: invalid_n_epochs");
+        }
+    }
+
+    #[test]
     fn settings_are_read_from_the_method_first_and_auto_is_unset() {
         let job: FineTuningJob = serde_json::from_value(json!({
             "id": "j", "status": "validating_files", "model": "m",
@@ -356,7 +371,7 @@ mod tests {
             seed in prop::option::of(any::<u64>()),
             settings in (
                 prop::option::of(any::<u32>()), prop::option::of(any::<u32>()), loss(), loss()),
-            error in prop::option::of(("[a-z]{1,5}", ".{0,9}")),
+            error in prop::option::of(("[a-z]{1,5}", ".{1,9}")),
         ) {
             let mut status = JobStatus::new("ftjob-1", "base", state);
             status.fine_tuned_model = model.map(Into::into);
