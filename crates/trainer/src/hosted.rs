@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use openai_api::{Client, CreateFineTuningJob, FileId, Page};
+use openai_api::{ApiError, Client, CreateFineTuningJob, FileId, Page};
 use tempfile::NamedTempFile;
 
 use crate::dataset::{Dataset, Example, TrainingSet};
@@ -22,8 +22,9 @@ use crate::trainer::{EventStream, Trainer};
 
 /// Trains on a server with OpenAI's fine-tuning API: OpenAI's own, or one's own.
 ///
-/// A job's examples are written to a temporary file, uploaded, and deleted from the server again
-/// if it refuses the job. A submitted job is the server's: it runs on without this handle, and a
+/// A job's examples are written to a temporary file and uploaded. If the server refuses the job,
+/// with a status from 400 to 499, they are deleted from it again; after any other failure the job
+/// may be there and need them, so they stay. A submitted job is the server's: it runs on without this handle, and a
 /// new handle finds it by its id.
 ///
 /// The API does one thing per job. With [`Method::Auto`] a set that has supervised examples is
@@ -76,35 +77,39 @@ impl HostedTrainer {
         self
     }
 
-    /// Uploads the files and creates the job on them; `uploaded` tells how far it came.
+    /// Uploads the files of a job, all or none.
+    async fn upload(&self, files: &Files) -> Result<Uploaded> {
+        let training = self.api.upload(files.training.path()).await?;
+        let Some(file) = &files.validation else {
+            return Ok(Uploaded { training, validation: None });
+        };
+        match self.api.upload(file.path()).await {
+            Ok(validation) => Ok(Uploaded { training, validation: Some(validation) }),
+            Err(error) => {
+                self.delete(&Uploaded { training, validation: None }).await;
+                Err(error.into())
+            }
+        }
+    }
+
     async fn create(
         &self,
         job: &TrainingJob,
         plan: Plan,
-        files: &Files,
-        uploaded: &mut Vec<FileId>,
-    ) -> Result<JobStatus> {
-        let training = self.api.upload(files.training.path()).await?;
-        uploaded.push(training.clone());
-        let mut request = CreateFineTuningJob::new(job.base_model.clone(), training);
-        if let Some(file) = &files.validation {
-            let validation = self.api.upload(file.path()).await?;
-            uploaded.push(validation.clone());
-            request.validation_file = Some(validation);
-        }
+        uploaded: &Uploaded,
+    ) -> openai_api::Result<JobStatus> {
+        let mut request =
+            CreateFineTuningJob::new(job.base_model.clone(), uploaded.training.clone());
+        request.validation_file.clone_from(&uploaded.validation);
         request.method = plan.method.to_wire(job.hyperparameters.clone());
         request.suffix.clone_from(&job.suffix);
         request.seed = plan.seed;
-        let created = self.api.create(request).await;
-        created.map(JobStatus::from).map_err(|error| match refused_model(&error) {
-            Some(reason) => Error::UntrainableModel { model: job.base_model.to_string(), reason },
-            None => error.into(),
-        })
+        self.api.create(request).await.map(JobStatus::from)
     }
 
     /// Deletes uploaded files; one that stays does no harm.
-    async fn delete(&self, files: &[FileId]) {
-        for file in files {
+    async fn delete(&self, uploaded: &Uploaded) {
+        for file in [Some(&uploaded.training), uploaded.validation.as_ref()].into_iter().flatten() {
             let _ = self.api.delete_file(file).await;
         }
     }
@@ -124,9 +129,14 @@ impl HostedTrainer {
     }
 }
 
+/// What the server says, if it has refused what it was asked for.
+fn refusal(error: &openai_api::Error) -> Option<&ApiError> {
+    error.as_api().filter(|api| (400..500).contains(&api.status))
+}
+
 /// The server's words, if it was the model that it refused.
 fn refused_model(error: &openai_api::Error) -> Option<String> {
-    let api = error.as_api().filter(|api| (400..500).contains(&api.status))?;
+    let api = refusal(error)?;
     let by_code = matches!(api.code.as_deref(), Some("model_not_available" | "model_not_found"));
     let of_model = api.param.as_deref() == Some("model") && !api.is_retryable();
     (by_code || of_model).then(|| api.message.clone())
@@ -136,7 +146,9 @@ fn refused_model(error: &openai_api::Error) -> Option<String> {
 impl Trainer for HostedTrainer {
     /// Submits a job: writes its files, uploads them, creates it.
     ///
-    /// Dropping the future may leave uploaded files, or a job, on the server.
+    /// Dropping the future may leave uploaded files, or a job, on the server; so may a failure
+    /// that is no refusal, such as a time-out: [`jobs`](Trainer::jobs) tells whether the job is
+    /// there.
     async fn submit(&self, job: TrainingJob) -> Result<JobId> {
         job.check()?;
         job.check_data()?;
@@ -151,17 +163,22 @@ impl Trainer for HostedTrainer {
         })
         .await?;
 
-        let mut uploaded = Vec::new();
-        match self.create(&job, plan, &files, &mut uploaded).await {
+        let uploaded = self.upload(&files).await?;
+        let error = match self.create(&job, plan, &uploaded).await {
             Ok(status) => {
                 self.warn(&status, &job, plan);
-                Ok(status.id)
+                return Ok(status.id);
             }
-            Err(error) => {
-                self.delete(&uploaded).await;
-                Err(error)
-            }
+            Err(error) => error,
+        };
+        // After a time-out, say, the job may be there, and its files in use.
+        if refusal(&error).is_some() {
+            self.delete(&uploaded).await;
         }
+        Err(match refused_model(&error) {
+            Some(reason) => Error::UntrainableModel { model: job.base_model.to_string(), reason },
+            None => error.into(),
+        })
     }
 
     async fn status(&self, id: &JobId) -> Result<JobStatus> {
@@ -188,8 +205,9 @@ impl Trainer for HostedTrainer {
 
     /// Tells what happens to a job by asking again and again; waits longer while nothing happens.
     ///
-    /// A failure that can pass is waited out up to five times in a row; then it, or any other
-    /// failure, is the last item.
+    /// A failure that can pass is waited out up to five times in a row, each time as long as the
+    /// server asks for; then it, any other failure, or one after which the server asks for more
+    /// than 60 seconds, is the last item.
     async fn events(&self, id: &JobId) -> Result<EventStream> {
         let state = self.status(id).await?.state;
         let warnings = self.warnings.lock().unwrap_or_else(PoisonError::into_inner);
@@ -202,7 +220,7 @@ impl Trainer for HostedTrainer {
         let Err(error) = self.api.cancel(id.as_str()).await else {
             return Ok(());
         };
-        let refused = error.as_api().is_some_and(|api| (400..500).contains(&api.status));
+        let refused = refusal(&error).is_some();
         match of_job(id, error) {
             // Servers refuse to cancel what has ended; for us, nothing happens then.
             error if refused && !matches!(error, Error::JobNotFound(_)) => {
@@ -283,6 +301,13 @@ impl Plan {
 struct Files {
     training: NamedTempFile,
     validation: Option<NamedTempFile>,
+}
+
+/// The same files on the server.
+#[derive(Debug)]
+struct Uploaded {
+    training: FileId,
+    validation: Option<FileId>,
 }
 
 /// Does what blocks on the disk where it may.

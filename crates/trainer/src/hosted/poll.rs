@@ -100,12 +100,15 @@ impl Poll {
             }
             match self.ask().await {
                 Ok(()) => self.failures = 0,
-                Err(error) if error.is_retryable() && self.failures < MAX_FAILURES => {
-                    self.failures += 1;
+                Err(error) => {
                     let asked = error.retry_after().unwrap_or_default();
+                    let passes = error.is_retryable() && asked <= MAX_ASKED;
+                    if !passes || self.failures == MAX_FAILURES {
+                        return Err(of_job(&self.id, error));
+                    }
+                    self.failures += 1;
                     self.wait = self.wait.max(asked);
                 }
-                Err(error) => return Err(of_job(&self.id, error)),
             }
         }
     }
@@ -158,3 +161,5 @@ impl Poll {
 
 /// So many failures in a row are waited out.
 const MAX_FAILURES: u32 = 5;
+/// Whoever watches should hear of a longer wait than this, not sit through it.
+const MAX_ASKED: Duration = Duration::from_secs(60);

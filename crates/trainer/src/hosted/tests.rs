@@ -93,6 +93,26 @@ async fn preferences_alone_make_a_preference_job() {
 }
 
 #[tokio::test]
+async fn a_file_of_preferences_validates_a_job_of_either_method() {
+    let pair = Preference::new(
+        vec![openai_api::Message::user("v")],
+        openai_api::Message::assistant("w"),
+        openai_api::Message::assistant("x"),
+    );
+    let mut validation = Dataset::default();
+    validation.preferences.push(pair);
+    let validation = validation.into_validation().unwrap();
+    let job = TrainingJob::new("base", with_preference()).with_validation(validation);
+    let (files, _) = submitted(job.clone().with_method(Method::Dpo)).await;
+    let set = Dataset::from_jsonl_text(&files[1]).unwrap();
+    let pair = &set.preferences[0];
+    assert_eq!((pair.preferred.text(), pair.rejected.text()), ("w".into(), "x".into()));
+    let (files, _) = submitted(job.with_method(Method::Supervised)).await;
+    let set = Dataset::from_jsonl_text(&files[1]).unwrap();
+    assert_eq!((set.len(), set.examples[0].messages[1].text()), (1, "w".into()));
+}
+
+#[tokio::test]
 async fn what_the_api_cannot_do_is_refused_before_anything_is_sent() {
     // The mock refuses every call.
     let refused =
@@ -132,6 +152,20 @@ async fn uploaded_files_are_deleted_when_the_job_is_refused() {
     let job = supervised().with_validation(vec![Example::pair("v", "w")]);
     let error = trainer(api).submit(job).await.unwrap_err();
     assert!(matches!(error, Error::UntrainableModel { model, .. } if model == "base"));
+}
+
+#[tokio::test]
+async fn uploaded_files_stay_when_the_job_may_have_been_created() {
+    let timeout =
+        || openai_api::Error::Timeout { what: "response", limit: Duration::from_secs(600) };
+    let failures: [fn() -> openai_api::Error; 2] = [timeout, || failure(502)];
+    for failed in failures {
+        // The mock panics if a file is deleted.
+        let mut api = MockApi::new();
+        api.expect_upload().once().returning(|_| Ok("file-0".into()));
+        api.expect_create().once().returning(move |_| Err(failed()));
+        assert!(matches!(trainer(api).submit(supervised()).await, Err(Error::Api(_))));
+    }
 }
 
 #[tokio::test]
@@ -248,6 +282,24 @@ async fn too_many_failures_in_a_row_end_the_stream_with_the_last() {
     let pages = (0..6).map(|_| (None, Err(failure(503))));
     let trainer = scripted(vec![Ok(Running)], pages.collect());
     assert_eq!(told(&trainer).await, ["the fine-tuning API failed"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_asks_for_a_wait_is_given_up_to_a_minute() {
+    let busy = |seconds| {
+        let mut busy = ApiError::new(429, "busy");
+        busy.retry_after = Some(Duration::from_secs(seconds));
+        (None, Err(busy.into()))
+    };
+    let start = Instant::now();
+    let trainer = scripted(vec![Ok(Succeeded)], vec![busy(60), (None, Ok(page(&[1], false)))]);
+    assert_eq!(told(&trainer).await, ["e1"]);
+    assert_eq!(start.elapsed().as_secs(), 60);
+
+    let start = Instant::now();
+    let trainer = scripted(vec![Ok(Running)], vec![busy(61)]);
+    assert_eq!(told(&trainer).await, ["the fine-tuning API failed"]);
+    assert_eq!(start.elapsed(), Duration::ZERO);
 }
 
 #[tokio::test(start_paused = true)]

@@ -67,11 +67,12 @@ impl Server {
             let place: usize = id.as_str().strip_prefix("file-").unwrap().parse().unwrap();
             Dataset::from_jsonl_text(&self.files.lock().unwrap()[place])
         };
-        let validation = request.validation_file.as_ref().map(read).transpose()?;
+        let validation = request.validation_file.as_ref();
+        let validation = validation.map(|id| read(id)?.into_validation()).transpose()?;
         let job = TrainingJob::new(request.model.clone(), read(&request.training_file)?.curate())
             .with_method(Method::from_request(&request)?)
             .with_hyperparameters(Hyperparameters::from_request(&request))
-            .with_validation(validation.unwrap_or_default().examples);
+            .with_validation(validation.unwrap_or_default());
         let id = now(self.trainer.submit(job))?;
         now(self.trainer.status(&id)).map(|job| json!(FineTuningJob::from(job)))
     }
@@ -112,6 +113,24 @@ async fn over_http() -> Guarded<HostedTrainer, ScriptedServer> {
     let client = Client::builder().base_url(server.url()).key("sk-test").build().unwrap();
     let trainer = HostedTrainer::new(client).with_poll_interval(Duration::from_millis(1));
     Guarded::new(trainer, server)
+}
+
+#[tokio::test]
+async fn a_server_may_take_or_refuse_to_cancel_what_has_ended() {
+    for taken in [true, false] {
+        let server = ScriptedServer::answering(move |request| {
+            let ended = json!(FineTuningJob::new("j", "base".into(), FineTuningStatus::Failed));
+            match request.method.as_str() {
+                "POST" if !taken => refusal(&ApiError::new(409, "the job has ended")),
+                _ => Reply::json(200, ended),
+            }
+        });
+        let server = server.await.unwrap();
+        let client = Client::builder().base_url(server.url()).key("sk-test").build().unwrap();
+        let trainer = HostedTrainer::new(client);
+        trainer.cancel(&"j".into()).await.unwrap();
+        assert_eq!(trainer.status(&"j".into()).await.unwrap().state, JobState::Failed);
+    }
 }
 
 crate::trainer_conformance! {
