@@ -10,8 +10,8 @@ use crate::serde_util::null_as_default;
 #[serde(bound(deserialize = "T: Deserialize<'de>"))]
 #[non_exhaustive]
 pub struct Page<T> {
-    /// The entries of this page.
-    #[serde(default = "Vec::new", deserialize_with = "null_as_default")]
+    /// The entries of this page; `null` counts as none, but an object without `data` is no page.
+    #[serde(deserialize_with = "null_as_default")]
     pub data: Vec<T>,
     /// Whether a further page follows the last entry.
     #[serde(default, deserialize_with = "null_as_default")]

@@ -4,14 +4,14 @@ use async_trait::async_trait;
 use bytes::{Buf as _, Bytes};
 use futures_util::{FutureExt as _, StreamExt as _};
 use reqwest::header::ACCEPT;
-use serde_json::{Value, json};
+use serde::de::Error as _;
 
 use crate::backend::{ChatBackend, ChatStream};
 use crate::chat::{ChatCompletion, ChatRequest, FinishReason, StreamOptions};
 use crate::chunk::{ChatChunk, ChunkChoice, Delta, ToolCallDelta};
-use crate::client::Client;
 use crate::client::sse::{Decoder, Event};
-use crate::client::transport::{Answer, is_cut_short, parse, without_bom};
+use crate::client::transport::{Answer, is_cut_short, without_bom};
+use crate::client::{Client, error_body};
 use crate::error::{Error, Result};
 use crate::model::Model;
 
@@ -42,21 +42,15 @@ impl ChatBackend for Client {
 }
 
 fn read_completion(body: &[u8], answer: &Answer) -> Result<ChatCompletion> {
-    let mut completion: ChatCompletion = parse(body, "chat completion", &answer.form())?;
-    if is_error(&completion.extra) {
-        // OpenRouter and others report an upstream's error with status 200.
-        return Err(answer.late_error(body));
+    let mut completion: ChatCompletion =
+        answer.parse(body, COMPLETION, |completion: &ChatCompletion| &completion.extra)?;
+    if completion.choices.is_empty() {
+        // An answer to some other question would else pass for an empty one to this.
+        let missing = serde_json::Error::custom("`choices` is missing or empty");
+        return Err(answer.form().unreadable(COMPLETION, Some(missing)));
     }
     completion.request_id.clone_from(&answer.request_id);
     Ok(completion)
-}
-
-/// Whether what should be an answer is an error, in the form of OpenAI or of older vLLM.
-fn is_error(extra: &serde_json::Map<String, Value>) -> bool {
-    let told =
-        |error: &Value| !matches!(error, Value::Null | Value::Bool(false)) && *error != json!({});
-    extra.get("error").is_some_and(told)
-        || extra.get("object").is_some_and(|object| object == "error")
 }
 
 /// The chunks of an answer under way.
@@ -203,7 +197,7 @@ fn read_event(
     let text = String::from_utf8_lossy(data);
     let mut chunk: ChatChunk = serde_json::from_str(&text)
         .map_err(|error| Error::Decode { what: "chunk of the stream", source: error.into() })?;
-    if is_error(&chunk.extra) {
+    if error_body::is_error(&chunk.extra) {
         return Err(answer.late_error(data));
     }
     chunk.request_id.clone_from(&answer.request_id);
@@ -270,4 +264,5 @@ impl Progress {
     }
 }
 
+const COMPLETION: &str = "chat completion";
 const COMPLETIONS: &[&str] = &["chat", "completions"];

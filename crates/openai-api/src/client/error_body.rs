@@ -28,6 +28,17 @@ pub(super) fn parse_late(body: &[u8]) -> ApiError {
     error
 }
 
+/// Whether what should be an answer is an error, in the form of OpenAI or of older vLLM.
+pub(super) fn is_error(fields: &Map<String, Value>) -> bool {
+    let told = |error: &Value| match error {
+        Value::Null | Value::Bool(false) => false,
+        Value::Object(error) => !error.is_empty(),
+        _ => true,
+    };
+    fields.get("error").is_some_and(told)
+        || fields.get("object").is_some_and(|object| object == "error")
+}
+
 /// The status for an error that the server put into an answer: the one it names, or what its kind
 /// stands for.
 fn late_status(error: &ApiError) -> u16 {

@@ -11,6 +11,7 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Body, Method, Request, Response, StatusCode, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 use tokio::time::timeout;
 
 use crate::client::{Client, Inner, error_body, retry_hints, secrets};
@@ -112,13 +113,12 @@ impl Call {
         what: &'static str,
     ) -> Result<Page<T>> {
         let mut answer = self.send().await?;
-        let form = answer.form();
         let body = answer.bytes().await?;
         // Together lists its models as a bare array.
         if without_bom(&body).trim_ascii_start().starts_with(b"[") {
-            return Ok(Page::whole(parse(&body, what, &form)?));
+            return Ok(Page::whole(parse(&body, what, &answer.form())?));
         }
-        parse(&body, what, &form)
+        answer.parse(&body, what, |page: &Page<T>| &page.extra)
     }
 }
 
@@ -147,6 +147,23 @@ impl Answer {
             body.extend_from_slice(&chunk);
         }
         Ok(body)
+    }
+
+    /// Reads the body as JSON, unless it is an error after all: OpenRouter and others report an
+    /// upstream's error with status 200.
+    pub(super) fn parse<T: DeserializeOwned>(
+        &self,
+        body: &[u8],
+        what: &'static str,
+        extra: impl Fn(&T) -> &Map<String, Value>,
+    ) -> Result<T> {
+        let parsed = parse(body, what, &self.form());
+        let is_error = match &parsed {
+            Ok(value) => error_body::is_error(extra(value)),
+            Err(_) => serde_json::from_slice(without_bom(body))
+                .is_ok_and(|fields| error_body::is_error(&fields)),
+        };
+        if is_error { Err(self.late_error(body)) } else { parsed }
     }
 
     /// Status and content type, for an error that needs them after the body was read.

@@ -117,6 +117,68 @@ async fn an_error_with_status_200_is_an_error() {
 }
 
 #[tokio::test]
+async fn a_completion_without_choices_is_no_answer() {
+    for body in [
+        json!({}),
+        json!({"choices": []}),
+        json!({"choices": null}),
+        json!({"object": "list", "data": []}),
+        json!({"error": null}),
+        json!({"error": {}}),
+    ] {
+        for streamed in [false, true] {
+            let (_server, client) = serve([Reply::json(200, body.clone())]).await;
+            let error = if streamed {
+                client.complete_via_stream(question()).await.unwrap_err()
+            } else {
+                client.complete(question()).await.unwrap_err()
+            };
+            assert_eq!(causes(&error), COMPLETION_WITHOUT_CHOICES, "{body}");
+        }
+    }
+}
+
+const COMPLETION_WITHOUT_CHOICES: &str = "could not read the chat completion: \
+    the server answered 200 OK with content type application/json; is the base URL right?: \
+    `choices` is missing or empty";
+
+/// An error and its causes, as the command line prints them.
+fn causes(error: &Error) -> String {
+    let first: Option<&dyn std::error::Error> = Some(error);
+    let all = std::iter::successors(first, |error| error.source());
+    all.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+#[tokio::test]
+async fn a_list_without_data_is_no_empty_list() {
+    for body in [json!({}), json!({"models": [{"id": "m"}]}), json!({"error": null})] {
+        let (_server, client) = serve([Reply::json(200, body.clone())]).await;
+        let error = client.models().await.unwrap_err();
+        assert!(matches!(error, Error::Decode { what: "list of models", .. }), "{body}");
+        assert!(causes(&error).contains("missing field `data`"), "{}", causes(&error));
+    }
+    let (_server, client) = serve([Reply::json(200, json!({"data": null}))]).await;
+    assert_eq!(client.models().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn an_error_in_place_of_a_list_is_the_servers_error() {
+    for body in [
+        json!({"error": {"message": "busy", "code": 503}}),
+        json!({"error": {"message": "busy", "code": 503}, "data": []}),
+        json!({"object": "error", "message": "busy", "code": 503}),
+    ] {
+        let reply = || Reply::json(200, body.clone()).with_header("x-request-id", "req_1");
+        let (_server, client) = serve([reply(), reply()]).await;
+        for error in [client.models().await.unwrap_err(), client.files().await.unwrap_err()] {
+            let expected = "the server answered 503 (503): busy [request req_1]";
+            assert_eq!(error.to_string(), expected, "{body}");
+            assert!(error.is_retryable());
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_is_no_json_names_its_status_and_type() {
     let (_server, client) = serve([Reply::new(200, "text/html", "<html>log in</html>")]).await;
     let error = client.complete(question()).await.unwrap_err();

@@ -105,7 +105,7 @@ async fn describe_image_by_requests_needs_nothing_but_this_crate() {
 
 #[tokio::test]
 async fn every_endpoint_asks_by_its_method_and_path() {
-    let one = || json!({"id": "x", "status": "queued", "deleted": true});
+    let one = || json!({"id": "x", "status": "queued", "deleted": true, "data": []});
     let server = ScriptedServer::answering(move |_| Reply::json(200, one())).await.unwrap();
     let client = Client::builder().base_url(server.url()).build().unwrap();
     let file = FileId::new("file/1");
