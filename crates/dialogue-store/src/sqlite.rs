@@ -91,7 +91,7 @@ impl DialogueStore for SqliteStore {
     }
 
     fn list(&self, query: Query) -> DialogueStream {
-        // A page at a time, each of which starts after the last dialogue of the one before.
+        // A page at a time, each of which starts after the last row of the one before.
         let first = Some((self.reader.clone(), Page::first(query)));
         stream::try_unfold(first, |next| async {
             let Some((reader, page)) = next else { return Ok(None) };
@@ -100,7 +100,7 @@ impl DialogueStore for SqliteStore {
         })
         .flat_map(|page| {
             stream::iter(match page {
-                Ok(found) => found.into_iter().map(Ok).collect(),
+                Ok(found) => found,
                 Err(error) => vec![Err(error)],
             })
         })

@@ -120,8 +120,13 @@ impl Database {
         found.ok_or_else(|| Error::NotFound(id.clone()))
     }
 
-    pub(crate) fn list(&mut self, page: Page) -> Result<(Vec<DialogueSummary>, Option<Page>)> {
-        self.sql(|connection| list::list(connection, page))
+    pub(crate) fn list(
+        &mut self,
+        page: Page,
+    ) -> Result<(Vec<Result<DialogueSummary>>, Option<Page>)> {
+        let (found, next) = self.sql(|connection| list::list(connection, page))?;
+        let found = found.into_iter().map(|row| row.map_err(|error| failed(&self.path, error)));
+        Ok((found.collect(), next))
     }
 
     pub(crate) fn delete(&mut self, id: &DialogueId) -> Result<()> {
@@ -182,6 +187,7 @@ pub(crate) fn failed(path: &Path, error: rusqlite::Error) -> Error {
             Sql::FromSqlConversionFailure(..)
                 | Sql::InvalidColumnType(..)
                 | Sql::IntegralValueOutOfRange(..)
+                | Sql::Utf8Error(..)
         ) =>
         {
             let hint = "a row is not as this store writes it; restore the file from a copy";

@@ -4,17 +4,16 @@ use rusqlite::types::ToSql;
 use rusqlite::{Connection, Row};
 
 use crate::dialogue::DialogueSummary;
-use crate::id::DialogueId;
 use crate::query::Query;
 use crate::sqlite::row;
-use crate::time::Timestamp;
 
 /// What is left of a list.
 #[derive(Debug)]
 pub(crate) struct Page {
     query: Query,
-    /// The last dialogue that was listed.
-    after: Option<(Timestamp, DialogueId)>,
+    /// The last row that was seen.
+    after: Option<Place>,
+    /// How many dialogues may still come; those that cannot be read do not count.
     left: usize,
 }
 
@@ -25,22 +24,47 @@ impl Page {
     }
 }
 
-/// The dialogues of a page, and the page that follows it.
+/// Where a row stands in the list, readable or not: when it was created, and the bytes of its id.
+type Place = (i64, Vec<u8>);
+
+/// The rows of a page, each of them a dialogue or what keeps it from being one, and the page that
+/// follows it.
 pub(crate) fn list(
     connection: &mut Connection,
     page: Page,
-) -> rusqlite::Result<(Vec<DialogueSummary>, Option<Page>)> {
+) -> rusqlite::Result<(Vec<rusqlite::Result<DialogueSummary>>, Option<Page>)> {
     let size = page.left.min(PAGE_SIZE);
     let (sql, values) = select(&page, size);
     let values: Vec<&dyn ToSql> = values.iter().map(|value| &**value).collect();
     let mut select = connection.prepare_cached(&sql)?;
-    let found = select.query_map(values.as_slice(), read_summary)?;
-    let found: Vec<DialogueSummary> = found.collect::<rusqlite::Result<_>>()?;
+    let mut rows = select.query(values.as_slice())?;
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let place = match rows.next() {
+            Ok(None) => break,
+            Ok(Some(row)) => {
+                found.push(read_summary(row));
+                read_place(row)
+            }
+            Err(error) => Err(error),
+        };
+        match place {
+            Ok(place) => after = Some(place),
+            // The file itself is damaged, and there is no way round that.
+            Err(error) => {
+                found.push(Err(error));
+                return Ok((found, None));
+            }
+        }
+    }
 
-    let after = found.last().map(|last| (last.created_at, last.id.clone()));
-    let left = page.left - found.len();
+    let left = page.left - found.iter().filter(|row| row.is_ok()).count();
     let more = found.len() == size && left > 0;
     Ok((found, more.then_some(Page { query: page.query, after, left })))
+}
+
+fn read_place(row: &Row<'_>) -> rusqlite::Result<Place> {
+    Ok((row.get("created_at")?, row.get_ref("id")?.as_bytes()?.to_vec()))
 }
 
 /// The statement for a page, and the values for its question marks.
@@ -80,11 +104,11 @@ fn select(page: &Page, size: usize) -> (String, Vec<Box<dyn ToSql>>) {
         conditions.push("EXISTS (SELECT 1 FROM turns WHERE dialogue = d.key AND rating = ?)");
         values.push(Box::new(rating.as_str()));
     }
-    let after = format!("(d.created_at, d.id) {after} (?, ?)");
+    let after = format!("(d.created_at, d.id) {after} (?, CAST(? AS TEXT))");
     if let Some((created_at, id)) = &page.after {
         conditions.push(&after);
-        values.push(Box::new(created_at.as_unix_millis()));
-        values.push(Box::new(id.as_str().to_owned()));
+        values.push(Box::new(*created_at));
+        values.push(Box::new(id.clone()));
     }
     let conditions = conditions.join(" AND ");
     let sql = format!(

@@ -138,6 +138,43 @@ async fn a_row_that_makes_no_sense_is_damage() {
 }
 
 #[tokio::test]
+async fn a_dialogue_that_cannot_be_read_leaves_the_rest_of_a_list() {
+    let (folder, store) = new_store();
+    // More than two pages; the last row of the first, and others, are not as the store writes them.
+    let raw = Connection::open(path(&folder)).unwrap();
+    raw.execute_batch(
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 450)
+        INSERT INTO dialogues (id, created_at, updated_at, attributes, turns)
+        SELECT format('d%03d', i), (i + 1) / 2, i, '{}', 0 FROM n;
+        UPDATE dialogues SET id = 'no id' WHERE id = 'd008';
+        UPDATE dialogues SET id = CAST(x'7aff' AS TEXT) WHERE id = 'd200';
+        UPDATE dialogues SET title = CAST(x'ff' AS TEXT) WHERE id = 'd449';",
+    )
+    .unwrap();
+
+    let list = async |query| -> Vec<String> {
+        let rows = store.list(query).map(|row| match row {
+            Ok(dialogue) => dialogue.id.to_string(),
+            Err(Error::Corrupt { .. }) => "damaged".to_owned(),
+            Err(other) => panic!("{other:?}"),
+        });
+        rows.collect().await
+    };
+    let expected = |n: u32| match n {
+        8 | 200 | 449 => "damaged".to_owned(),
+        n => format!("d{n:03}"),
+    };
+    // Every two rows share a moment, and then the raw id decides.
+    let mut whole: Vec<String> = (1..=450).map(expected).collect();
+    assert_eq!(list(Query::new()).await, whole);
+    whole.reverse();
+    assert_eq!(list(Query::new().with_newest_first()).await, whole);
+
+    // The one that cannot be read does not use up the limit.
+    assert_eq!(list(Query::new().with_limit(8)).await[6..], ["d007", "damaged", "d009"]);
+}
+
+#[tokio::test]
 async fn what_is_deleted_is_not_left_in_the_file() {
     let (folder, store) = new_store();
     let id = store.create(new("gone", "a-very-private-sentence")).await.unwrap();
