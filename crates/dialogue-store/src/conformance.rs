@@ -41,7 +41,7 @@ pub use self::rating::*;
 macro_rules! dialogue_store_conformance {
     ($module:ident, $make:expr) => {
         mod $module {
-            #[allow(unused_imports)]
+            #[allow(unused_imports, reason = "a store may need nothing from around it")]
             use super::*;
 
             $crate::dialogue_store_conformance!(@tests $make,

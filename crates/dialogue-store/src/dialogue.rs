@@ -8,6 +8,25 @@ use crate::id::DialogueId;
 use crate::time::Timestamp;
 use crate::turn::{Feedback, Rating, Turn, TurnSentiment};
 
+/// The tag of a dialogue whose questions do not know of each other.
+///
+/// Each of its questions was asked without what was said before, so each answer is one to its own
+/// question and to the dialogue's instruction alone. Whoever learns from dialogues must not take
+/// such a one for a conversation.
+///
+/// ```
+/// use dialogue_store::{NewDialogue, SINGLE_TURN, Turn};
+///
+/// let log = NewDialogue::new()
+///     .with_tags(vec![SINGLE_TURN.to_owned()])
+///     .with_turns(vec![
+///         Turn::user("2+2?"), Turn::assistant("4"),
+///         Turn::user("3+3?"), Turn::assistant("6"),
+///     ]);
+/// assert_eq!(log.tags, ["single-turn"]);
+/// ```
+pub const SINGLE_TURN: &str = "single-turn";
+
 /// A stored dialogue, whole.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]

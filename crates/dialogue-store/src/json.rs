@@ -20,7 +20,10 @@ use crate::worker::Worker;
 /// Keeps each dialogue as a JSON document in a folder, named after its id.
 ///
 /// A file that holds a bare array of `{"role", "content", "sentiment"?}` is read as a dialogue too,
-/// begun when the file was last changed, and becomes a document with the first append.
+/// begun when the file was last changed, and becomes a document with the first append. It has the
+/// tag [`SINGLE_TURN`](crate::SINGLE_TURN), for nothing in it says that a question was asked with
+/// what had been said before; whoever knows better makes a dialogue of it with
+/// [`import`](crate::DialogueStoreExt::import).
 ///
 /// A change is on disk when its call returns: a new file takes the old one's place in one step.
 /// Many processes may use one folder at a time; a `.lock` in it keeps their changes apart. Each

@@ -2,7 +2,13 @@
 
 mod array_format;
 #[cfg(any(test, feature = "conformance"))]
-#[allow(clippy::expect_used, clippy::missing_panics_doc, clippy::panic, clippy::unwrap_used)]
+#[expect(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a suite tells its result by these"
+)]
 pub mod conformance;
 mod dialogue;
 mod error;
@@ -20,7 +26,7 @@ mod turn;
 #[cfg(any(feature = "json", feature = "sqlite"))]
 mod worker;
 
-pub use crate::dialogue::{Dialogue, DialogueSummary, NewDialogue};
+pub use crate::dialogue::{Dialogue, DialogueSummary, NewDialogue, SINGLE_TURN};
 pub use crate::error::{BoxError, Error, Result};
 pub use crate::id::DialogueId;
 #[cfg(feature = "json")]

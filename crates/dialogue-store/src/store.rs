@@ -129,6 +129,10 @@ pub trait DialogueStoreExt: DialogueStore {
     /// Creates `dialogue` with the turns that `reader` has as a JSON array of
     /// `{"role", "content", "sentiment"?}` after its own, and returns its id.
     ///
+    /// The array does not tell whether its questions knew of each other. Where they did not, as in
+    /// the logs of programs that send each question alone, give `dialogue` the tag
+    /// [`SINGLE_TURN`](crate::SINGLE_TURN); its tags are kept as they are.
+    ///
     /// A system turn whose content is `null` is left out; other fields become attributes of the
     /// turn. The reader is not asynchronous: hand in a buffer, or a file from a thread that may
     /// block. Nothing is created unless all of it can be read.

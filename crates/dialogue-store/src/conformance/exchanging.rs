@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::{create, full, id, listed};
-use crate::dialogue::NewDialogue;
+use crate::dialogue::{NewDialogue, SINGLE_TURN};
 use crate::error::Error;
 use crate::query::Query;
 use crate::store::{DialogueStore, DialogueStoreExt};
@@ -29,19 +29,23 @@ pub async fn export_and_import_give_the_turns_back(store: &dyn DialogueStore) {
         ])
     );
 
-    let new = NewDialogue::new().with_id(id("in")).with_title("imported");
+    let tags = vec!["log".to_owned(), SINGLE_TURN.to_owned()];
+    let new = NewDialogue::new().with_id(id("in")).with_title("imported").with_tags(tags.clone());
     let imported = store.import(new, exported.as_slice()).await.unwrap();
     assert_eq!(imported, id("in"));
     let mut again = Vec::new();
     store.export(&imported, &mut again).await.unwrap();
     assert_eq!(again, exported);
-    assert_eq!(store.get(&imported).await.unwrap().title.as_deref(), Some("imported"));
+    let imported = store.get(&imported).await.unwrap();
+    assert_eq!((imported.title.as_deref(), imported.tags), (Some("imported"), tags));
 
     let empty = create(store, "nothing").await;
     let mut exported = Vec::new();
     store.export(&empty, &mut exported).await.unwrap();
     let imported = store.import(NewDialogue::new(), exported.as_slice()).await.unwrap();
-    assert_eq!(store.get(&imported).await.unwrap().turns, []);
+    let imported = store.get(&imported).await.unwrap();
+    assert_eq!(imported.turns, []);
+    assert!(imported.tags.is_empty());
 }
 
 /// A `null` system instruction is dropped, other fields are kept as attributes.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::error::Category;
 
 use crate::array_format;
-use crate::dialogue::Dialogue;
+use crate::dialogue::{Dialogue, SINGLE_TURN};
 use crate::error::{BoxError, Error, Result};
 use crate::id::DialogueId;
 use crate::time::Timestamp;
@@ -75,7 +75,8 @@ fn read_array(path: &Path, bytes: &[u8], id: &DialogueId, changed: Timestamp) ->
         title: None,
         model: None,
         assistant: None,
-        tags: Vec::new(),
+        // Programs that keep such files send a question without what was said before.
+        tags: vec![SINGLE_TURN.to_owned()],
         attributes: serde_json::Map::new(),
         turns,
     })

@@ -5,6 +5,7 @@ use futures_util::StreamExt;
 use tempfile::TempDir;
 
 use super::*;
+use crate::dialogue::SINGLE_TURN;
 use crate::error::Error;
 use crate::time::Timestamp;
 use crate::turn::{Rating, Speaker};
@@ -138,11 +139,15 @@ async fn a_bare_array_is_a_dialogue_and_becomes_a_document() {
     let read = store.get(&id).await.unwrap();
     assert_eq!((&read.turns[0].speaker, read.turns[0].text.as_str()), (&Speaker::User, "hi"));
     assert_eq!(read.turns[0].at, read.created_at);
+    assert_eq!(read.tags, [SINGLE_TURN]);
+    let query = Query::new().with_tag(SINGLE_TURN);
+    assert_eq!(store.list(query.clone()).count().await, 1);
     assert_eq!(store.get(&id).await.unwrap(), read);
 
     assert_eq!(store.append(&id, vec![Turn::assistant("hello")]).await.unwrap(), 2);
     assert!(fs::read_to_string(&path).unwrap().contains("attune-dialogue"));
     assert_eq!(store.get(&id).await.unwrap().turns[0], read.turns[0]);
+    assert_eq!(store.list(query).count().await, 1, "the tag stays");
 }
 
 #[tokio::test]
