@@ -1,6 +1,7 @@
 //! Builds a client; whatever can be wrong with its settings is found here.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -166,6 +167,11 @@ impl ClientBuilder {
 
     /// Builds the client; no connection is made.
     ///
+    /// A server on this machine (`localhost`, `127.0.0.0/8`, `::1`) is spoken to directly. On the
+    /// way to any other, the proxies count that reqwest finds in the environment (`HTTPS_PROXY`,
+    /// `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`) and in the system's settings. With a [client of one's
+    /// own](Self::http_client) that client's proxies count, for every server.
+    ///
     /// # Errors
     ///
     /// [`Error::InvalidRequest`] names the setting that cannot be used: a key with a line break, a
@@ -187,7 +193,7 @@ impl ClientBuilder {
         }
         let http = match self.http {
             Some(http) => http,
-            None => http_client(self.timeouts.connect)?,
+            None => http_client(&base, self.timeouts.connect)?,
         };
         let inner = Inner { http, base, headers, key: self.key, timeouts: self.timeouts };
         Ok(Client { inner: Arc::new(inner) })
@@ -231,11 +237,20 @@ fn header(field: &'static str, value: &str) -> Result<HeaderValue> {
     })
 }
 
-fn http_client(connect: Duration) -> Result<reqwest::Client> {
+fn http_client(base: &Url, connect: Duration) -> Result<reqwest::Client> {
     let broken = |source: BoxError| Error::Backend { backend: "http", source };
     let tls = tls::config().map_err(|error| broken(error.into()))?;
     let client = reqwest::Client::builder().tls_backend_preconfigured(tls).connect_timeout(connect);
+    // To a proxy, this machine is another.
+    let client = if is_loopback(base) { client.no_proxy() } else { client };
     client.build().map_err(|error| broken(error.into()))
+}
+
+/// Whether a URL is one of this machine's, by its name or address alone.
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_end_matches('.');
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
 const OPENAI: &str = "https://api.openai.com/v1";
@@ -288,6 +303,29 @@ mod tests {
             ("ftp://host/v1", "its scheme is neither http nor https"),
         ] {
             refuses(Client::builder().base_url(base_url), &format!("base URL: {problem}; {hint}"));
+        }
+    }
+
+    #[test]
+    fn this_machine_is_known_by_name_or_address() {
+        for host in ["localhost", "LocalHost", "localhost.", "127.0.0.1", "127.8.9.1", "[::1]"] {
+            for url in [format!("http://{host}"), format!("https://me@{host}:8080/v1?a=b")] {
+                assert!(is_loopback(&parse_base_url(&url).unwrap()), "{url}");
+            }
+        }
+        assert!(is_loopback(&parse_base_url("http://[::ffff:127.0.0.1]").unwrap()));
+        for host in [
+            "api.openai.com",
+            "localhost.example.com",
+            "127.0.0.1.example.com",
+            "128.0.0.1",
+            "0.0.0.0",
+            "192.168.0.1",
+            "[::2]",
+            "[fe80::1]",
+        ] {
+            let url = format!("http://{host}/localhost");
+            assert!(!is_loopback(&parse_base_url(&url).unwrap()), "{url}");
         }
     }
 

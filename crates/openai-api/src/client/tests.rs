@@ -2,6 +2,7 @@
 
 mod answers;
 mod conformance;
+mod proxies;
 mod requests;
 mod streams;
 mod uploads;
