@@ -140,13 +140,16 @@ pub struct StreamOptions {
     /// Whether the last chunk tells the usage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub include_usage: Option<bool>,
+    /// Fields this version does not know, such as `include_obfuscation`.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
 }
 
 impl StreamOptions {
     /// Asks for the usage in the last chunk.
     #[must_use]
     pub fn with_usage() -> Self {
-        Self { include_usage: Some(true) }
+        Self { include_usage: Some(true), extra: Map::new() }
     }
 }
 
@@ -160,20 +163,23 @@ pub struct ResponseFormat {
     /// The schema and its name, for `json_schema`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub json_schema: Option<Value>,
+    /// Fields this version does not know, such as `grammar`.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
 }
 
 impl ResponseFormat {
     /// Any JSON object.
     #[must_use]
     pub fn json_object() -> Self {
-        Self { kind: "json_object".to_owned(), json_schema: None }
+        Self { kind: "json_object".to_owned(), json_schema: None, extra: Map::new() }
     }
 
     /// JSON that fits `schema`, strictly.
     #[must_use]
     pub fn json_schema(name: &str, schema: Value) -> Self {
         let json_schema = serde_json::json!({"name": name, "schema": schema, "strict": true});
-        Self { kind: "json_schema".to_owned(), json_schema: Some(json_schema) }
+        Self { kind: "json_schema".to_owned(), json_schema: Some(json_schema), extra: Map::new() }
     }
 }
 
@@ -322,6 +328,20 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn what_is_unknown_within_a_request_survives_a_round_trip() {
+        let sent = json!({
+            "model": "m",
+            "messages": [],
+            "tools": [{"type": "custom", "custom": {"name": "c"}}],
+            "response_format": {"type": "grammar", "grammar": "root ::= 'x'"},
+            "stream_options": {"include_usage": true, "include_obfuscation": false},
+            "reasoning_effort": "low",
+        });
+        let request: ChatRequest = serde_json::from_value(sent.clone()).unwrap();
+        assert_eq!(serde_json::to_value(&request).unwrap(), sent);
+    }
 
     #[test]
     fn the_limit_on_tokens_goes_out_by_the_name_it_was_set_by() {

@@ -7,7 +7,7 @@ use crate::chat::{ChatCompletion, Choice, FinishReason, Usage};
 use crate::error::{Error, Result};
 use crate::message::{Content, Message, Role};
 use crate::model::ModelId;
-use crate::serde_util::null_as_default;
+use crate::serde_util::{is_default, null_as_default};
 use crate::tool::{FunctionCall, ToolCall};
 
 /// One chunk of a streamed answer.
@@ -130,9 +130,15 @@ pub struct ToolCallDelta {
     /// The call's id, in its first piece.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
-    /// A piece of the name and of the arguments.
-    #[serde(default, deserialize_with = "null_as_default")]
+    /// The kind of call, in its first piece.
+    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// A piece of the name and of the arguments; empty for a call of another kind.
+    #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "is_default")]
     pub function: FunctionCall,
+    /// Fields this version does not know, such as a piece of `custom`.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
 }
 
 /// Puts the chunks of a stream together into the whole answer.
@@ -222,8 +228,27 @@ fn append(message: &mut Message, delta: Delta) {
         if let Some(id) = piece.id {
             call.id = id;
         }
+        if let Some(kind) = piece.kind {
+            call.kind = kind;
+        }
         call.function.name.push_str(&piece.function.name);
         call.function.arguments.push_str(&piece.function.arguments);
+        merge(&mut call.function.extra, piece.function.extra);
+        merge(&mut call.extra, piece.extra);
+    }
+}
+
+/// Puts unknown fields together as known ones are: texts grow, objects merge, the rest is replaced.
+fn merge(fields: &mut Map<String, Value>, pieces: Map<String, Value>) {
+    for (name, piece) in pieces {
+        match (fields.get_mut(&name), piece) {
+            (_, Value::Null) => {}
+            (Some(Value::String(text)), Value::String(more)) => text.push_str(&more),
+            (Some(Value::Object(fields)), Value::Object(pieces)) => merge(fields, pieces),
+            (_, piece) => {
+                fields.insert(name, piece);
+            }
+        }
     }
 }
 
@@ -262,6 +287,45 @@ mod tests {
         let answer = answer.finish().unwrap();
         let call = &answer.choices[0].message.tool_calls[0];
         assert_eq!((call.id.as_str(), call.function.arguments.as_str()), ("t1", r#"{"a":1}"#));
+    }
+
+    #[test]
+    fn a_call_of_another_kind_is_put_together_with_what_is_unknown() {
+        let mut answer = ChatAccumulator::default();
+        for piece in [
+            r#"{"index":0,"id":"t","type":"custom","custom":{"name":"c","input":""},"x":1}"#,
+            r#"{"index":0,"custom":{"input":"so "},"x":null}"#,
+            r#"{"index":0,"custom":{"input":"be it"},"x":2}"#,
+        ] {
+            let delta: ToolCallDelta = serde_json::from_str(piece).unwrap();
+            let written = serde_json::to_value(&delta).unwrap();
+            assert_eq!(written, serde_json::from_str::<Value>(piece).unwrap());
+            let delta = Delta { tool_calls: vec![delta], ..Delta::default() };
+            answer.push(ChatChunk::new("c", "m", delta, None));
+        }
+        let reason = Some(FinishReason::ToolCalls);
+        answer.push(ChatChunk::new("c", "m", Delta::default(), reason));
+        let answer = answer.finish().unwrap();
+        assert_eq!(
+            serde_json::to_value(&answer.choices[0].message.tool_calls).unwrap(),
+            serde_json::json!([
+                {"id": "t", "type": "custom", "custom": {"name": "c", "input": "so be it"}, "x": 2}
+            ])
+        );
+    }
+
+    #[test]
+    fn a_piece_of_a_call_survives_a_round_trip() {
+        for piece in [
+            r#"{"index":0,"id":"t","type":"function","function":{"name":"f","arguments":""}}"#,
+            r#"{"index":1,"function":{"arguments":"{}","thought":"t"},"extra_content":{"a":[1]}}"#,
+        ] {
+            let delta: ToolCallDelta = serde_json::from_str(piece).unwrap();
+            assert_eq!(
+                serde_json::to_value(&delta).unwrap(),
+                serde_json::from_str::<Value>(piece).unwrap()
+            );
+        }
     }
 
     #[test]

@@ -147,20 +147,20 @@ pub enum ContentPart {
 impl ContentPart {
     /// A part that is text.
     pub fn from_text(text: impl Into<String>) -> Self {
-        Self::Known(KnownPart::Text { text: text.into() })
+        Self::Known(KnownPart::Text { text: text.into(), extra: Map::new() })
     }
 
     /// A part that is an image, by URL or as a `data:` URL.
     #[must_use]
     pub fn from_image(image_url: ImageUrl) -> Self {
-        Self::Known(KnownPart::ImageUrl { image_url })
+        Self::Known(KnownPart::ImageUrl { image_url, extra: Map::new() })
     }
 
     /// The text, if the part is text.
     #[must_use]
     pub fn text(&self) -> Option<&str> {
         match self {
-            Self::Known(KnownPart::Text { text }) => Some(text),
+            Self::Known(KnownPart::Text { text, .. }) => Some(text),
             _ => None,
         }
     }
@@ -169,7 +169,7 @@ impl ContentPart {
     #[must_use]
     pub fn image(&self) -> Option<&ImageUrl> {
         match self {
-            Self::Known(KnownPart::ImageUrl { image_url }) => Some(image_url),
+            Self::Known(KnownPart::ImageUrl { image_url, .. }) => Some(image_url),
             _ => None,
         }
     }
@@ -181,14 +181,22 @@ impl ContentPart {
 #[non_exhaustive]
 pub enum KnownPart {
     /// Text.
+    #[non_exhaustive]
     Text {
         /// The text itself.
         text: String,
+        /// Fields this version does not know, such as `cache_control`.
+        #[serde(flatten)]
+        extra: Map<String, Value>,
     },
     /// An image.
+    #[non_exhaustive]
     ImageUrl {
         /// Where the image is, or the image itself.
         image_url: ImageUrl,
+        /// Fields this version does not know.
+        #[serde(flatten)]
+        extra: Map<String, Value>,
     },
 }
 
@@ -201,12 +209,15 @@ pub struct ImageUrl {
     /// How closely the model should look: `low`, `high` or `auto` (the server's default).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// Fields this version does not know.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
 }
 
 impl ImageUrl {
     /// An image by URL, looked at as closely as the server sees fit.
     pub fn new(url: impl Into<String>) -> Self {
-        Self { url: url.into(), detail: None }
+        Self { url: url.into(), detail: None, extra: Map::new() }
     }
 
     /// An image by its bytes, as a `data:` URL with the media type that the bytes show.
@@ -278,6 +289,33 @@ mod tests {
     #[test]
     fn what_is_unknown_survives_a_round_trip() {
         round_trips(r#"{"role":"critic","content":[{"type":"smell","ppm":3}],"weight":0}"#);
+    }
+
+    #[test]
+    fn what_is_unknown_within_a_part_or_a_call_survives_a_round_trip() {
+        round_trips(
+            r#"{"role":"user","content":[
+                {"type":"text","text":"hi","cache_control":{"type":"ephemeral"}},
+                {"type":"image_url","image_url":{"url":"data:,x","format":"png"},"id":7,"none":null}
+            ]}"#,
+        );
+        round_trips(
+            r#"{"role":"assistant","content":null,"tool_calls":[
+                {"id":"a","type":"function","index":0,"function":{"name":"f","arguments":"","x":1}},
+                {"id":"b","type":"custom","custom":{"name":"c","input":"so"}}
+            ]}"#,
+        );
+    }
+
+    #[test]
+    fn a_part_with_unknown_fields_is_still_text_or_an_image() {
+        let parts: Vec<ContentPart> = serde_json::from_str(
+            r#"[{"type":"text","text":"a","x":1},{"type":"image_url","image_url":{"url":"u"},"x":1}]"#,
+        )
+        .unwrap();
+        assert_eq!(parts[0].text(), Some("a"));
+        assert_eq!(parts[1].image().map(|image| image.url.as_str()), Some("u"));
+        assert_eq!(parts[1].text(), None);
     }
 
     #[test]

@@ -217,7 +217,9 @@ fn as_chunk(completion: ChatCompletion) -> ChatChunk {
             .map(|(call, index)| ToolCallDelta {
                 index,
                 id: Some(call.id),
+                kind: Some(call.kind),
                 function: call.function,
+                extra: call.extra,
             })
             .collect();
         delta.extra = choice.message.extra;

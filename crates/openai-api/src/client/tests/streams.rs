@@ -152,12 +152,15 @@ async fn plain_json_answered_to_a_stream_is_one_chunk() {
 
 #[tokio::test]
 async fn plain_json_keeps_tool_calls_and_usage() {
-    let call = json!({"id": "t", "type": "function", "function": {"name": "f", "arguments": "{}"}});
+    let calls = json!([
+        {"id": "t", "type": "function", "function": {"name": "f", "arguments": "{}"}},
+        {"id": "u", "type": "custom", "custom": {"name": "c", "input": "so"}},
+    ]);
     let mut body = completion("");
-    body["choices"][0]["message"] = json!({"content": null, "tool_calls": [call]});
+    body["choices"][0]["message"] = json!({"content": null, "tool_calls": calls});
     let (_server, client) = serve([Reply::json(200, body)]).await;
     let answer = client.complete_via_stream(question()).await.unwrap();
-    assert_eq!(answer.choices[0].message.tool_calls[0].function.name, "f");
+    assert_eq!(serde_json::to_value(&answer.choices[0].message.tool_calls).unwrap(), calls);
     assert_eq!(answer.usage.unwrap().total_tokens, 3);
 }
 
