@@ -3,7 +3,6 @@
 mod array_format;
 #[cfg(any(test, feature = "conformance"))]
 #[expect(
-    clippy::expect_used,
     clippy::missing_panics_doc,
     clippy::panic,
     clippy::unwrap_used,
