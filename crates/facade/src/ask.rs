@@ -119,7 +119,6 @@ impl Reply {
         completion: ChatCompletion,
         sentiment: Sentiment,
         dialogue: DialogueId,
-        turn: u64,
     ) -> Self {
         Self {
             text: completion.text().trim().to_owned(),
@@ -129,7 +128,7 @@ impl Reply {
             model: completion.model,
             request_id: completion.request_id,
             dialogue,
-            turn,
+            turn: 0,
         }
     }
 }

@@ -10,7 +10,8 @@ use sentiment::{Lexicon, SentimentAnalyzer};
 use trainer::Trainer;
 
 use crate::error::{Error, Result};
-use crate::openai_model::{OpenAiModel, Parts, Settings};
+use crate::exchange::{Parts, Settings};
+use crate::openai_model::OpenAiModel;
 
 /// Puts an [`OpenAiModel`] together; nothing touches the network until something is asked.
 ///
@@ -80,7 +81,8 @@ impl Builder {
     /// Asks and trains over OpenAI's API; assistants are looked up there too.
     ///
     /// [`Client::builder`](openai_api::Client::builder) sets key, endpoint, organisation, project
-    /// and time-outs, and its `from_env` takes from the environment what was not given.
+    /// and time-outs; `ClientBuilder::from_env()?` begins with what the environment says, and what
+    /// is set on it goes before.
     #[cfg(feature = "hosted")]
     #[must_use]
     pub fn hosted(mut self, client: openai_api::Client) -> Self {
@@ -101,6 +103,10 @@ impl Builder {
         let engine = local_engine::Engine::open(home)?;
         self.trainer = Some(Arc::new(engine.trainer()));
         self.backend = Some(Arc::new(engine));
+        #[cfg(feature = "hosted")]
+        {
+            self.client = None;
+        }
         self.default_model = EMBEDDED_MODEL;
         Ok(self)
     }
@@ -175,17 +181,17 @@ impl Builder {
         self
     }
 
-    /// Sets the sampling temperature, `0.0..=2.0`; 0 is greedy.
+    /// Sets the sampling temperature, `0.0..=2.0`; 0 is greedy, `None` leaves it to the server.
     #[must_use]
-    pub fn temperature(mut self, temperature: f32) -> Self {
-        self.settings.temperature = temperature;
+    pub fn temperature(mut self, temperature: impl Into<Option<f32>>) -> Self {
+        self.settings.temperature = temperature.into();
         self
     }
 
-    /// Limits answers to this many tokens.
+    /// Limits answers to this many tokens; `None` leaves it to the server.
     #[must_use]
-    pub fn max_tokens(mut self, max_tokens: u32) -> Self {
-        self.settings.max_tokens = max_tokens;
+    pub fn max_tokens(mut self, max_tokens: impl Into<Option<u32>>) -> Self {
+        self.settings.max_tokens = max_tokens.into();
         self
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use dialogue_store::{DialogueId, NewDialogue, Speaker, Turn, TurnSentiment};
+use dialogue_store::{DialogueId, NewDialogue, SINGLE_TURN, Speaker, Turn, TurnSentiment};
 use openai_api::{ChatCompletion, Message, ModelId, Role};
 use sentiment::Sentiment;
 
@@ -39,12 +39,13 @@ pub(crate) fn asked(system: Option<&str>, message: &str) -> Vec<Turn> {
 }
 
 /// An answer as it is stored.
-pub(crate) fn answered(completion: &ChatCompletion, sentiment: &Sentiment) -> Turn {
-    let mut turn = Turn::assistant(completion.text().trim())
-        .with_model(completion.model.as_str())
-        .with_sentiment(
+pub(crate) fn answered(completion: &ChatCompletion, sentiment: Option<&Sentiment>) -> Turn {
+    let mut turn = Turn::assistant(completion.text().trim()).with_model(completion.model.as_str());
+    if let Some(sentiment) = sentiment {
+        turn = turn.with_sentiment(
             TurnSentiment::new(sentiment.label.as_str()).with_score(sentiment.compound),
         );
+    }
     if let Some(usage) = &completion.usage {
         turn.attributes.insert("prompt_tokens".into(), usage.prompt_tokens.into());
         turn.attributes.insert("completion_tokens".into(), usage.completion_tokens.into());
@@ -72,6 +73,4 @@ pub(crate) fn message(turn: &Turn) -> Message {
     Message::new(role, turn.text.as_str())
 }
 
-/// Marks a dialogue whose questions do not know of each other.
-pub(crate) const SINGLE_TURN: &str = "single-turn";
 const MAX_MODEL_NAME: usize = 64;

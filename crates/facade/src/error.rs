@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use openai_api::ModelId;
+use openai_api::{ChatCompletion, ModelId};
 
 use crate::ask::Reply;
 
@@ -87,9 +87,18 @@ pub enum Error {
     #[error("the answer could not be kept")]
     NotKept {
         /// The answer.
-        reply: Box<Reply>,
+        reply: Hidden<Box<Reply>>,
         /// Why it could not be stored.
         source: dialogue_store::Error,
+    },
+    /// The model answered, and the answer could not be judged; it was stored without a judgement
+    /// if the store could.
+    #[error("the answer could not be judged")]
+    NotJudged {
+        /// The answer.
+        completion: Hidden<Box<ChatCompletion>>,
+        /// Why it could not be judged.
+        source: sentiment::Error,
     },
     /// The runtime shut down before the work was done.
     #[error("the program is shutting down")]
@@ -117,8 +126,29 @@ impl Error {
             Self::Backend(error) => error.is_retryable(),
             Self::Store(error) => error.is_retryable(),
             Self::Training(error) => error.is_retryable(),
+            Self::Sentiment(error) | Self::NotJudged { source: error, .. } => error.is_retryable(),
+            #[cfg(feature = "local")]
+            Self::Engine(error) => error.is_retryable(),
             _ => false,
         }
+    }
+}
+
+/// Something whose text `Debug` does not show, so that no error brings it into a log.
+#[derive(Clone, PartialEq)]
+pub struct Hidden<T>(pub T);
+
+impl<T> std::ops::Deref for Hidden<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> std::fmt::Debug for Hidden<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Hidden(..)")
     }
 }
 

@@ -3,8 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use openai_api::{
-    ChatBackend, ChatCompletion, ChatRequest, ContentPart, ImageUrl, Message, ModelId,
-    ResponseFormat, Usage,
+    ChatCompletion, ChatRequest, ContentPart, ImageUrl, Message, ModelId, ResponseFormat, Usage,
 };
 use serde_json::Value;
 
@@ -111,27 +110,30 @@ pub struct ImageDescription {
     pub request_id: Option<String>,
 }
 
-/// Asks `backend`; the image is checked before any request.
-pub(crate) async fn describe(
-    backend: &dyn ChatBackend,
-    model: ModelId,
-    ask: DescribeImage,
-) -> Result<ImageDescription> {
+/// The request; the image is read and checked for it.
+pub(crate) async fn request(model: ModelId, ask: DescribeImage) -> Result<ChatRequest> {
     let image = load(ask.image).await?;
     let instruction = ask.system_instruction.map_or_else(
         || JSON_INSTRUCTION.to_owned(),
         |instruction| format!("{instruction}\n\n{JSON_INSTRUCTION}"),
     );
     let parts = vec![ContentPart::from_text(ask.prompt), ContentPart::from_image(image)];
-    let request = ChatRequest::new(model, vec![Message::system(instruction), Message::user(parts)])
+    Ok(ChatRequest::new(model, vec![Message::system(instruction), Message::user(parts)])
         .with_temperature(0.0)
-        .with_max_tokens(ask.max_tokens);
-    let structured = request.clone().with_response_format(ResponseFormat::json_object());
-    let completion = match backend.complete(structured).await {
-        Err(error) if has_no_structured_output(&error) => backend.complete(request).await?,
-        answer => answer?,
-    };
-    Ok(description(completion))
+        .with_max_tokens(ask.max_tokens)
+        .with_response_format(ResponseFormat::json_object()))
+}
+
+/// What the answer says.
+pub(crate) fn description(completion: ChatCompletion) -> ImageDescription {
+    let text = completion.text().trim().to_owned();
+    ImageDescription {
+        json: find_json(&text),
+        text,
+        model: completion.model,
+        usage: completion.usage,
+        request_id: completion.request_id,
+    }
 }
 
 async fn load(image: ImageSource) -> Result<ImageUrl> {
@@ -147,25 +149,6 @@ async fn load(image: ImageSource) -> Result<ImageUrl> {
         }
     };
     Ok(ImageUrl::from_bytes(&bytes)?)
-}
-
-fn has_no_structured_output(error: &openai_api::Error) -> bool {
-    error.as_api().is_some_and(|error| {
-        matches!(error.status, 400 | 422)
-            && (error.param.as_deref() == Some("response_format")
-                || error.message.contains("response_format"))
-    })
-}
-
-fn description(completion: ChatCompletion) -> ImageDescription {
-    let text = completion.text().trim().to_owned();
-    ImageDescription {
-        json: find_json(&text),
-        text,
-        model: completion.model,
-        usage: completion.usage,
-        request_id: completion.request_id,
-    }
 }
 
 /// The first JSON object or array in `text`.

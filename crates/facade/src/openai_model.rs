@@ -1,31 +1,25 @@
 //! The model that learns from its own conversations.
 
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+mod accessors;
 
-use dialogue_store::{DialogueId, DialogueStore, DialogueStoreExt, Feedback, NewDialogue, Turn};
-use futures_util::StreamExt;
-use openai_api::{
-    AssistantObject, ChatAccumulator, ChatBackend, ChatCompletion, ChatRequest, ChatStream,
-    Message, ModelId, Retry,
-};
-use sentiment::{Sentiment, SentimentAnalyzer};
-use trainer::{
-    EventStream, JobId, JobRecord, JobRegistry, JobStatus, Trainer, TrainerExt, TrainingJob,
-};
+use std::sync::Arc;
 
-use crate::ask::{Ask, Reply, ReplyPart, ReplyStream};
+use dialogue_store::{DialogueId, Feedback};
+use openai_api::{AssistantObject, Message, ModelId};
+use sentiment::Sentiment;
+use trainer::{EventStream, JobId, JobRecord, JobRegistry, JobStatus, TrainerExt};
+
+use crate::ask::{Ask, Reply, ReplyStream};
 use crate::assistants::Assistants;
 use crate::blocking;
 use crate::builder::Builder;
 use crate::convert;
 use crate::error::{Error, Result};
+use crate::exchange::{Inner, Parts, reply_stream};
 use crate::image::{self, DescribeImage, ImageDescription};
 use crate::learn::{self, Learn};
-use crate::near::near_names;
 use crate::session::Session;
-use crate::train::{ReadyData, Submitted, Train};
+use crate::train::{ReadyData, Submitted, Train, validation_examples};
 
 /// A model to ask, whose dialogues are kept and judged, and which learns from them.
 ///
@@ -56,53 +50,6 @@ pub struct OpenAiModel {
     inner: Arc<Inner>,
 }
 
-#[derive(Debug)]
-pub(crate) struct Inner {
-    parts: Parts,
-    state: Mutex<State>,
-    dialogue: DialogueId,
-    dialogue_created: AtomicBool,
-}
-
-/// What a builder puts together.
-#[derive(Debug)]
-pub(crate) struct Parts {
-    pub(crate) backend: Arc<dyn ChatBackend>,
-    pub(crate) trainer: Option<Arc<dyn Trainer>>,
-    pub(crate) store: Arc<dyn DialogueStore>,
-    pub(crate) analyzer: Arc<dyn SentimentAnalyzer>,
-    #[cfg(feature = "hosted")]
-    pub(crate) client: Option<openai_api::Client>,
-    pub(crate) model: ModelId,
-    pub(crate) system_instruction: Option<String>,
-    pub(crate) assistants_file: Option<PathBuf>,
-    pub(crate) job_registry: PathBuf,
-    pub(crate) training_dir: Option<PathBuf>,
-    pub(crate) log_dir: Option<PathBuf>,
-    pub(crate) settings: Settings,
-}
-
-/// How questions are asked.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Settings {
-    pub(crate) attempts: u32,
-    pub(crate) temperature: f32,
-    pub(crate) max_tokens: u32,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self { attempts: 3, temperature: 0.0, max_tokens: 8000 }
-    }
-}
-
-#[derive(Debug)]
-struct State {
-    model: ModelId,
-    assistant: Option<AssistantObject>,
-    current_job: Option<JobId>,
-}
-
 impl OpenAiModel {
     /// Begins to put one together.
     #[must_use]
@@ -111,16 +58,7 @@ impl OpenAiModel {
     }
 
     pub(crate) fn from_parts(parts: Parts) -> Self {
-        let state = State { model: parts.model.clone(), assistant: None, current_job: None };
-        let dialogue = convert::dialogue_id(&parts.model);
-        Self {
-            inner: Arc::new(Inner {
-                parts,
-                state: Mutex::new(state),
-                dialogue,
-                dialogue_created: AtomicBool::new(false),
-            }),
-        }
+        Self { inner: Arc::new(Inner::new(parts)) }
     }
 
     /// The ids of the backend's models, sorted.
@@ -168,7 +106,7 @@ impl OpenAiModel {
                 known: catalogue.entries().iter().map(|entry| entry.id.clone()).collect(),
             })?,
         };
-        let mut state = self.state();
+        let mut state = self.inner.state();
         if let Some(model) = &assistant.model {
             state.model = model.clone();
         }
@@ -245,11 +183,8 @@ impl OpenAiModel {
     /// (before any request) or the backend cannot answer.
     pub async fn describe_image(&self, ask: impl Into<DescribeImage>) -> Result<ImageDescription> {
         let model = self.model();
-        let retry = self.inner.retry(None);
-        match image::describe(&retry, model.clone(), ask.into()).await {
-            Err(Error::Backend(error)) => Err(self.inner.explain(model, error).await),
-            answer => answer,
-        }
+        let request = image::request(model, ask.into()).await?;
+        Ok(image::description(self.inner.complete(request, None).await?))
     }
 
     /// Submits a training job on data, and remembers it as the current one.
@@ -266,13 +201,38 @@ impl OpenAiModel {
 
     /// Submits a training job on what was good in the stored dialogues.
     ///
+    /// Examples that the trainer refuses, such as one longer than the context window, are left
+    /// out and told in [`Submitted::left_out`].
+    ///
     /// # Errors
     ///
     /// [`Error::NothingToLearn`] if no exchange is fit to learn from, and those of
     /// [`train`](Self::train).
     pub async fn dynamic_train(&self, learn: Learn) -> Result<Submitted> {
-        let ready = learn::collect(&*self.inner.parts.store, learn).await?;
-        self.submit(ready).await
+        let Learn { query, unrated, validation, options } = learn;
+        let base = options.base_model.clone().unwrap_or_else(|| self.model());
+        // A backend that does not tell keeps nobody from learning.
+        let window = self.inner.context_window(&base).await.unwrap_or_default();
+        let mut lessons = learn::collect(&*self.inner.parts.store, query, unrated, window).await?;
+        let validation = match validation {
+            Some(path) => blocking::run(move || validation_examples(&path)).await?,
+            None => Vec::new(),
+        };
+        loop {
+            let training = lessons.training_set()?;
+            let ready =
+                ReadyData { training, validation: validation.clone(), options: options.clone() };
+            match self.submit(ready).await {
+                Err(Error::Training(trainer::Error::InvalidData(refused))) => {
+                    if !lessons.leave_out(refused.clone()) {
+                        return Err(trainer::Error::InvalidData(refused).into());
+                    }
+                }
+                submitted => {
+                    return Ok(Submitted { left_out: lessons.into_left_out(), ..submitted? });
+                }
+            }
+        }
     }
 
     /// Waits until a job has ended, well or not.
@@ -315,88 +275,7 @@ impl OpenAiModel {
 
     /// Puts another model in the place of the one in use.
     pub fn use_model(&self, model: impl Into<ModelId>) {
-        self.state().model = model.into();
-    }
-
-    /// The model in use.
-    #[must_use]
-    pub fn model(&self) -> ModelId {
-        self.state().model.clone()
-    }
-
-    /// The assistant's id, if one was set.
-    #[must_use]
-    pub fn assistant_id(&self) -> Option<String> {
-        self.state().assistant.as_ref().map(|assistant| assistant.id.clone())
-    }
-
-    /// The assistant, if one was set.
-    #[must_use]
-    pub fn assistant(&self) -> Option<AssistantObject> {
-        self.state().assistant.clone()
-    }
-
-    /// The instructions in force: the assistant's, else those that were built in.
-    #[must_use]
-    pub fn system_instruction(&self) -> Option<String> {
-        let of_assistant = self.state().assistant.as_ref().and_then(|a| a.instructions.clone());
-        of_assistant.or_else(|| self.inner.parts.system_instruction.clone())
-    }
-
-    /// The job that was submitted last.
-    #[must_use]
-    pub fn current_job_id(&self) -> Option<JobId> {
-        self.state().current_job.clone()
-    }
-
-    /// The id under which this model's questions and answers are kept: the original's thread.
-    #[must_use]
-    pub fn thread(&self) -> &DialogueId {
-        &self.inner.dialogue
-    }
-
-    /// The file that the dialogue is written to, where dialogues are kept as JSON files.
-    #[must_use]
-    pub fn dialogue_log_path(&self) -> Option<PathBuf> {
-        let dir = self.inner.parts.log_dir.as_deref()?;
-        Some(dir.join(format!("{}.json", self.inner.dialogue)))
-    }
-
-    /// What was asked and answered so far, oldest first.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Store`] if the store fails.
-    pub async fn dialogue(&self) -> Result<Vec<Turn>> {
-        match self.inner.parts.store.get(&self.inner.dialogue).await {
-            Ok(dialogue) => Ok(dialogue.turns),
-            Err(dialogue_store::Error::NotFound(_)) => Ok(Vec::new()),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// The store that keeps the dialogues.
-    #[must_use]
-    pub fn store(&self) -> &Arc<dyn DialogueStore> {
-        &self.inner.parts.store
-    }
-
-    /// The file that job ids are noted in.
-    #[must_use]
-    pub fn job_registry(&self) -> &Path {
-        &self.inner.parts.job_registry
-    }
-
-    /// The trainer.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NotConfigured`] if none was built in.
-    pub fn trainer(&self) -> Result<&Arc<dyn Trainer>> {
-        self.inner.parts.trainer.as_ref().ok_or(Error::NotConfigured {
-            what: "a trainer",
-            remedy: "call `embedded`, `hosted` or `trainer` on the builder",
-        })
+        self.inner.state().model = model.into();
     }
 
     pub(crate) fn inner(&self) -> &Arc<Inner> {
@@ -409,14 +288,9 @@ impl OpenAiModel {
 
     async fn submit(&self, ready: ReadyData) -> Result<Submitted> {
         let (job, mut submitted) = ready.into_job(self.model());
-        submitted.id = self.submit_job(job).await?;
+        submitted.id = self.trainer()?.submit(job).await?;
+        self.inner.state().current_job = Some(submitted.id.clone());
         Ok(submitted)
-    }
-
-    async fn submit_job(&self, job: TrainingJob) -> Result<JobId> {
-        let id = self.trainer()?.submit(job).await?;
-        self.state().current_job = Some(id.clone());
-        Ok(id)
     }
 
     #[cfg(feature = "hosted")]
@@ -436,134 +310,9 @@ impl OpenAiModel {
     async fn fetch_assistant(&self, _id: &str) -> Result<Option<AssistantObject>> {
         Ok(None)
     }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        // Each write is a single assignment, so a panic elsewhere leaves nothing half-changed.
-        self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Inner {
-    pub(crate) fn request(&self, ask: &Ask, model: ModelId, messages: Vec<Message>) -> ChatRequest {
-        let settings = self.parts.settings;
-        ChatRequest::new(ask.model.clone().unwrap_or(model), messages)
-            .with_temperature(ask.temperature.unwrap_or(settings.temperature))
-            .with_max_tokens(ask.max_tokens.unwrap_or(settings.max_tokens))
-    }
-
-    pub(crate) async fn complete(
-        &self,
-        request: ChatRequest,
-        attempts: Option<u32>,
-    ) -> Result<ChatCompletion> {
-        let model = request.model.clone();
-        match self.retry(attempts).complete(request).await {
-            Ok(completion) => Ok(completion),
-            Err(error) => Err(self.explain(model, error).await),
-        }
-    }
-
-    pub(crate) async fn stream(
-        &self,
-        request: ChatRequest,
-        attempts: Option<u32>,
-    ) -> Result<ChatStream> {
-        let model = request.model.clone();
-        match self.retry(attempts).stream(request).await {
-            Ok(stream) => Ok(stream),
-            Err(error) => Err(self.explain(model, error).await),
-        }
-    }
-
-    /// Judges an answer and appends it, with what was asked, to a dialogue; begins the dialogue
-    /// first if it is `new`.
-    pub(crate) async fn keep(
-        &self,
-        dialogue: &DialogueId,
-        new: Option<NewDialogue>,
-        mut turns: Vec<Turn>,
-        completion: ChatCompletion,
-    ) -> Result<Reply> {
-        let sentiment = self.parts.analyzer.analyze(completion.text().trim()).await?;
-        turns.push(convert::answered(&completion, &sentiment));
-        let mut reply = Reply::new(completion, sentiment, dialogue.clone(), 0);
-        let stored = async {
-            if let Some(new) = new {
-                self.parts.store.get_or_create(new).await?;
-            }
-            self.parts.store.append(dialogue, turns).await
-        };
-        match stored.await {
-            Ok(count) => {
-                reply.turn = count.saturating_sub(1);
-                Ok(reply)
-            }
-            Err(source) => Err(Error::NotKept { reply: Box::new(reply), source }),
-        }
-    }
-
-    /// The model's context window in tokens, where the backend tells it.
-    pub(crate) async fn context_window(&self, model: &ModelId) -> Option<u32> {
-        let models = self.parts.backend.models().await.ok()?;
-        models.iter().find(|known| known.id == *model)?.context_window()
-    }
-
-    async fn keep_single(&self, asked: Vec<Turn>, completion: ChatCompletion) -> Result<Reply> {
-        let created = self.dialogue_created.load(Ordering::Acquire);
-        let new = (!created)
-            .then(|| convert::new_single_turn_dialogue(&self.dialogue, &self.parts.model));
-        let kept = self.keep(&self.dialogue, new, asked, completion).await;
-        if kept.is_ok() {
-            self.dialogue_created.store(true, Ordering::Release);
-        }
-        kept
-    }
-
-    fn retry(&self, attempts: Option<u32>) -> Retry<Arc<dyn ChatBackend>> {
-        let attempts = attempts.unwrap_or(self.parts.settings.attempts).max(1);
-        Retry::new(Arc::clone(&self.parts.backend)).with_attempts(attempts)
-    }
-
-    /// Adds near names to a complaint about an unknown model.
-    async fn explain(&self, model: ModelId, error: openai_api::Error) -> Error {
-        if !error.is_model_not_found() {
-            return error.into();
-        }
-        let models = self.parts.backend.models().await.unwrap_or_default();
-        Error::UnknownModel { near: near_names(&model, &models), model, source: error }
-    }
 }
 
 fn messages(system: Option<&str>, ask: &Ask) -> Vec<Message> {
     let system = system.map(Message::system);
     system.into_iter().chain([Message::user(ask.message.as_str())]).collect()
-}
-
-/// Hands on the text of `chunks`, then the reply that `keep` makes of the whole.
-pub(crate) fn reply_stream<K, F>(chunks: ChatStream, keep: K) -> ReplyStream
-where
-    K: FnOnce(ChatCompletion) -> F + Send + 'static,
-    F: Future<Output = Result<Reply>> + Send + 'static,
-{
-    enum Stage<K> {
-        Growing(ChatStream, ChatAccumulator, K),
-        Over,
-    }
-    let start = Stage::Growing(chunks, ChatAccumulator::default(), keep);
-    let parts = futures_util::stream::try_unfold(start, async |stage| {
-        let Stage::Growing(mut chunks, mut answer, keep) = stage else {
-            return Ok(None);
-        };
-        while let Some(chunk) = chunks.next().await {
-            let chunk = chunk?;
-            let text = chunk.text().to_owned();
-            answer.push(chunk);
-            if !text.is_empty() {
-                return Ok(Some((ReplyPart::Text(text), Stage::Growing(chunks, answer, keep))));
-            }
-        }
-        let reply = keep(answer.finish()?).await?;
-        Ok(Some((ReplyPart::Done(Box::new(reply)), Stage::Over)))
-    });
-    ReplyStream::new(parts.boxed())
 }

@@ -18,7 +18,6 @@ use crate::openai_model::OpenAiModel;
 pub struct Session {
     model: OpenAiModel,
     dialogue: DialogueId,
-    stored: bool,
     /// The instructions that were stored last.
     kept_instruction: Option<String>,
     /// Questions and answers, oldest first; instructions are not among them.
@@ -34,7 +33,6 @@ impl Session {
         Self {
             model,
             dialogue,
-            stored: false,
             kept_instruction: None,
             history: Vec::new(),
             left_out: 0,
@@ -48,7 +46,6 @@ impl Session {
             dialogue.turns.iter().rev().find(|turn| turn.speaker == Speaker::System);
         Self {
             dialogue: dialogue.id.clone(),
-            stored: true,
             kept_instruction: last_instruction.map(|turn| turn.text.clone()),
             history: convert::messages(&dialogue.turns),
             ..Self::new(model)
@@ -93,11 +90,12 @@ impl Session {
                     self.learn_ratio(&completion, sent);
                     break completion;
                 }
-                // The estimate was too low, or the window is not known: leave out more.
+                // The estimate was too low, or the window is not known: leave out half of it.
                 Err(Error::Backend(error))
                     if error.is_context_length_exceeded() && first < self.history.len() =>
                 {
-                    first = self.next_exchange(first);
+                    let half = (self.history.len() - first) / 2;
+                    first = self.next_exchange(first + half.saturating_sub(1));
                 }
                 Err(error) => return Err(error),
             }
@@ -113,18 +111,16 @@ impl Session {
         completion: ChatCompletion,
     ) -> Result<Reply> {
         let inner = Arc::clone(self.model.inner());
-        let new = (!self.stored)
-            .then(|| convert::new_session_dialogue(&self.dialogue, &completion.model));
+        let new = convert::new_session_dialogue(&self.dialogue, &completion.model);
         let answer = Message::assistant(completion.text().trim());
         let new_instruction = system.filter(|text| self.kept_instruction.as_ref() != Some(text));
         let asked = convert::asked(new_instruction.as_deref(), &ask.message);
-        let kept = inner.keep(&self.dialogue, new, asked, completion).await;
-        // An answer that could not be stored was given all the same, so it is remembered.
-        if matches!(kept, Ok(_) | Err(Error::NotKept { .. })) {
+        let kept = inner.keep(new, &self.dialogue, asked, completion).await;
+        // An answer that could not be judged or stored was given all the same: it is remembered.
+        if matches!(kept, Ok(_) | Err(Error::NotKept { .. } | Error::NotJudged { .. })) {
             self.history.extend([Message::user(ask.message.as_str()), answer]);
         }
         if kept.is_ok() {
-            self.stored = true;
             self.kept_instruction = new_instruction.or(self.kept_instruction.take());
         }
         kept
@@ -145,13 +141,17 @@ impl Session {
         let model = ask.model.clone().unwrap_or_else(|| self.model.model());
         let window = match &self.window {
             Some((known, window)) if *known == model => *window,
-            _ => {
-                let window = self.model.inner().context_window(&model).await;
-                self.window = Some((model, window));
-                window
-            }
+            _ => match self.model.inner().context_window(&model).await {
+                Ok(window) => {
+                    self.window = Some((model, window));
+                    window
+                }
+                // Not known this time; the next question asks again.
+                Err(_) => None,
+            },
         };
-        let Some(window) = window else { return 0 };
+        // What was too long for the last question is too long for this one.
+        let Some(window) = window else { return self.left_out };
         let room = f64::from(window) * (1.0 - SHARE_FOR_THE_ANSWER);
         let mut first = 0;
         while first < self.history.len() {

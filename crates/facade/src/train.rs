@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use openai_api::ModelId;
-use trainer::{Dataset, Example, Hyperparameters, JobId, Label, Method, TrainingJob, TrainingSet};
+use trainer::{
+    Dataset, Example, Hyperparameters, JobId, Label, Method, Problem, TrainingJob, TrainingSet,
+};
 
 use crate::error::{Error, Result};
 
@@ -157,7 +159,7 @@ impl Train {
 
 /// Examples to measure on; blocks on files.
 pub(crate) fn validation_examples(path: &Path) -> Result<Vec<Example>> {
-    Ok(Dataset::from_path(path, Label::Positive)?.curate().supervised)
+    Ok(Dataset::from_path(path, Label::Positive)?.into_validation()?)
 }
 
 /// How to train, whatever the data.
@@ -194,6 +196,7 @@ impl ReadyData {
             supervised: training.supervised.len(),
             preferences: training.preferences.len(),
             unpaired: training.unpaired.clone(),
+            left_out: Vec::new(),
         };
         let mut job = TrainingJob::new(base_model, training)
             .with_validation(validation)
@@ -219,4 +222,7 @@ pub struct Submitted {
     pub preferences: usize,
     /// Bad answers with no good one beside them: not trained on, here to be exported.
     pub unpaired: Vec<Example>,
+    /// What learning from dialogues left out because the trainer refused it; the file is the
+    /// dialogue, the line is the turn, from 1.
+    pub left_out: Vec<Problem>,
 }

@@ -5,7 +5,7 @@ use dialogue_store::{MockDialogueStore, Speaker};
 use facade::{Ask, Error, OpenAiModel, ReplyPart};
 use futures_util::{StreamExt, TryStreamExt};
 use openai_api::{ApiError, ChatChunk, Delta, FinishReason, MockChatBackend, Role};
-use sentiment::Label;
+use sentiment::{Label, MockSentimentAnalyzer};
 
 use crate::support::{Answering, api};
 
@@ -85,8 +85,7 @@ async fn two_models_built_separately_share_no_dialogue() {
 #[tokio::test]
 async fn an_answer_that_cannot_be_stored_is_not_lost() {
     let mut store = MockDialogueStore::new();
-    store.expect_get().returning(|id| Err(dialogue_store::Error::NotFound(id.clone())));
-    store.expect_create().returning(|new| Err(dialogue_store::Error::NotFound(new.id.unwrap())));
+    store.expect_append().returning(|id, _| Err(dialogue_store::Error::AlreadyExists(id.clone())));
     let (model, _) = {
         let mut answering = Answering::with(|_| Ok("precious".into()));
         answering.builder = answering.builder.store(Arc::new(store));
@@ -94,6 +93,54 @@ async fn an_answer_that_cannot_be_stored_is_not_lost() {
     };
     let Err(Error::NotKept { reply, .. }) = model.ask("hi").await else { panic!("it was kept") };
     assert_eq!(reply.text, "precious");
+    let error = Error::NotKept { reply, source: dialogue_store::Error::AlreadyExists(id()) };
+    assert!(!format!("{error:?}").contains("precious"), "no text in an error's Debug");
+}
+
+fn id() -> dialogue_store::DialogueId {
+    "some-id".parse().unwrap()
+}
+
+#[tokio::test]
+async fn an_answer_that_cannot_be_judged_is_kept_without_a_judgement() {
+    let mut analyzer = MockSentimentAnalyzer::new();
+    analyzer.expect_analyze().returning(|_| Err(sentiment::Error::UnknownLabel));
+    let mut answering = Answering::with(|_| Ok("precious".into()));
+    answering.builder = answering.builder.analyzer(Arc::new(analyzer));
+    let (model, _) = answering.build();
+    let Err(Error::NotJudged { completion, .. }) = model.ask("hi").await else { panic!() };
+    assert_eq!(completion.text(), "precious");
+    let turns = model.dialogue().await.unwrap();
+    assert_eq!((turns[1].text.as_str(), &turns[1].sentiment), ("precious", &None));
+}
+
+#[tokio::test]
+async fn a_dialogue_that_somebody_deleted_is_begun_again() {
+    let (model, _) = Answering::with(|_| Ok("ok".into())).build();
+    model.ask("one").await.unwrap();
+    model.store().delete(model.thread()).await.unwrap();
+    model.ask("two").await.unwrap();
+    assert_eq!(model.dialogue().await.unwrap()[0].text, "two");
+}
+
+#[tokio::test]
+async fn a_setting_that_the_model_refuses_is_left_out() {
+    let (model, requests) = Answering::with(|request| {
+        let refuse = |param: &str| {
+            let message = format!("Unsupported parameter: '{param}' is not supported.");
+            let error = ApiError::invalid_request(param, message);
+            Err(error.with_code("unsupported_parameter").into())
+        };
+        match request {
+            request if request.max_tokens.is_some() => refuse("max_tokens"),
+            request if request.temperature.is_some() => refuse("temperature"),
+            _ => Ok("a reasoned answer".into()),
+        }
+    })
+    .build();
+    assert_eq!(model.ask("hi").await.unwrap().text, "a reasoned answer");
+    let last = requests.lock().unwrap().pop().unwrap();
+    assert_eq!((last.max_completion_tokens, last.temperature), (Some(8000), None));
 }
 
 #[tokio::test]

@@ -1,8 +1,8 @@
 use std::sync::{Arc, Mutex};
 
-use dialogue_store::{Feedback, Query, Rating};
+use dialogue_store::{Feedback, NewDialogue, Query, Rating, Speaker, Turn};
 use facade::{Error, Learn, OpenAiModel, Train, Unrated};
-use trainer::{JobId, MockTrainer, TrainingJob};
+use trainer::{JobId, MockTrainer, Problem, TrainingJob};
 
 use crate::support::Answering;
 
@@ -57,6 +57,46 @@ async fn an_answer_nobody_rated_is_learned_only_as_told() {
     let learn = Learn::default().with_unrated(Unrated::NotNegative);
     model.dynamic_train(learn).await.unwrap();
     assert_eq!(jobs.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_the_trainer_refuses_is_left_out_and_told() {
+    let mut trainer = MockTrainer::new();
+    trainer.expect_submit().returning(|job| {
+        let too_long = |example: &&trainer::Example| example.messages[0].text().len() > 100;
+        let refused = job.training.supervised.iter().filter(too_long);
+        let problems: Vec<_> =
+            refused.map(|example| Problem::new(example.origin.clone(), "too long")).collect();
+        if problems.is_empty() {
+            Ok(JobId::new("j"))
+        } else {
+            Err(trainer::Error::InvalidData(problems))
+        }
+    });
+    let mut answering = Answering::with(|_| Ok("Great!".into()));
+    answering.builder = answering.builder.trainer(Arc::new(trainer));
+    let (model, _) = answering.build();
+    model.ask("short").await.unwrap();
+    model.ask("long ".repeat(50)).await.unwrap();
+    let submitted = model.dynamic_train(Learn::default()).await.unwrap();
+    assert_eq!(submitted.supervised, 1);
+    let place = &submitted.left_out[0].origin;
+    assert_eq!(place.line, 4, "the fourth turn");
+    assert!(place.to_string().contains(model.thread().as_str()), "{place}");
+}
+
+#[tokio::test]
+async fn a_blank_turn_and_an_unknown_speaker_are_passed_over() {
+    let (model, jobs) = learning("");
+    let turns = vec![
+        Turn::system("  "),
+        Turn::new(Speaker::Other("narrator".into()), "Meanwhile"),
+        Turn::user("What?"),
+        Turn::assistant("That.").with_feedback(Feedback::new(Rating::Up)),
+    ];
+    model.store().create(NewDialogue::new().with_turns(turns)).await.unwrap();
+    model.dynamic_train(Learn::default()).await.unwrap();
+    assert_eq!(jobs.lock().unwrap()[0].training.supervised[0].messages.len(), 2);
 }
 
 #[tokio::test]

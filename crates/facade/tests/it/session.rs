@@ -60,8 +60,11 @@ async fn a_window_that_is_not_known_is_found_by_its_errors() {
     for question in ["one", "two", "three"] {
         session.ask(question).await.unwrap();
     }
-    assert_eq!(requests.lock().unwrap().len(), 4);
-    assert_eq!(texts(&requests, 3), ["two", "fits", "three"]);
+    // The last question: whole, without a limit on the answer, without the oldest exchange.
+    assert_eq!(requests.lock().unwrap().len(), 5);
+    assert_eq!(texts(&requests, 4), ["two", "fits", "three"]);
+    session.ask("four").await.unwrap();
+    assert!(texts(&requests, 5).len() < 7, "it begins where the last question ended");
 }
 
 #[tokio::test]
