@@ -149,8 +149,7 @@ impl Answer {
         Ok(body)
     }
 
-    /// Reads the body as JSON, unless it is an error after all: OpenRouter and others report an
-    /// upstream's error with status 200.
+    /// Reads the body as JSON, unless it is an error after all.
     pub(super) fn parse<T: DeserializeOwned>(
         &self,
         body: &[u8],
@@ -158,6 +157,7 @@ impl Answer {
         extra: impl Fn(&T) -> &Map<String, Value>,
     ) -> Result<T> {
         let parsed = parse(body, what, &self.form());
+        // OpenRouter and others report an upstream's error with status 200.
         let is_error = match &parsed {
             Ok(value) => error_body::is_error(extra(value)),
             Err(_) => serde_json::from_slice(without_bom(body))

@@ -1,7 +1,7 @@
 //! Proxies that the environment names.
 //!
-//! Changing the environment of a process with threads is unsound, so each test of it runs the test
-//! executable once more, with a proxy in the environment of that process.
+//! Changing the environment of a process with threads is unsound, so each test runs itself once
+//! more in a process of its own, whose environment names a proxy.
 
 use std::process::Command;
 
@@ -9,49 +9,53 @@ use super::{completion, question, serve};
 use crate::testing::{Reply, ScriptedServer};
 use crate::{ChatBackend as _, Client};
 
-/// Runs one test of this module in a process whose environment names a proxy.
-async fn run(test: &'static str, proxy: String) {
+#[tokio::test]
+async fn a_server_on_this_machine_is_spoken_to_directly() {
+    if is_behind_proxy() {
+        let (_server, client) = serve([Reply::json(200, completion("direct"))]).await;
+        assert_eq!(client.complete(question()).await.unwrap().text(), "direct");
+        return;
+    }
+    let asked = run_behind_proxy("a_server_on_this_machine_is_spoken_to_directly").await;
+    assert_eq!(asked, [""; 0]);
+}
+
+#[tokio::test]
+async fn another_server_is_spoken_to_through_the_proxy() {
+    if is_behind_proxy() {
+        let client = Client::builder().base_url("http://server.invalid/v1").build().unwrap();
+        assert_eq!(client.complete(question()).await.unwrap().text(), "proxied");
+        return;
+    }
+    let asked = run_behind_proxy("another_server_is_spoken_to_through_the_proxy").await;
+    assert_eq!(asked, ["http://server.invalid/v1/chat/completions"]);
+}
+
+fn is_behind_proxy() -> bool {
+    std::env::var_os(BEHIND_PROXY).is_some()
+}
+
+/// Runs one test of this module behind a proxy, and tells what the proxy was asked for.
+async fn run_behind_proxy(test: &'static str) -> Vec<String> {
+    let proxy = ScriptedServer::answering(|_| Reply::json(200, completion("proxied")));
+    let proxy = proxy.await.unwrap();
+    let url = proxy.url().replace("/v1", "");
     let run = move || {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", "--ignored", &format!("client::tests::proxies::{test}")]);
+        command.args(["--exact", &format!("client::tests::proxies::{test}")]);
+        command.env(BEHIND_PROXY, "1");
         for name in ["NO_PROXY", "no_proxy", "REQUEST_METHOD"] {
             command.env_remove(name);
         }
         for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
-            command.env(name, &proxy);
+            command.env(name, &url);
         }
         command.output().unwrap()
     };
     let output = tokio::task::spawn_blocking(run).await.unwrap();
     let shown = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && shown.contains("1 passed"), "{shown}");
+    proxy.requests().into_iter().map(|request| request.target).collect()
 }
 
-#[tokio::test]
-async fn a_server_on_this_machine_is_spoken_to_directly() {
-    let proxy = ScriptedServer::answering(|_| Reply::new(502, "", "proxied")).await.unwrap();
-    run("asks_a_server_on_this_machine", proxy.url().replace("/v1", "")).await;
-    assert!(proxy.requests().is_empty());
-}
-
-#[tokio::test]
-async fn another_server_is_spoken_to_through_the_proxy() {
-    let proxy = ScriptedServer::answering(|_| Reply::json(200, completion("proxied")));
-    let proxy = proxy.await.unwrap();
-    run("asks_a_server_elsewhere", proxy.url().replace("/v1", "")).await;
-    assert_eq!(proxy.requests().len(), 1);
-}
-
-#[tokio::test]
-#[ignore = "run by another test, in a process with a proxy"]
-async fn asks_a_server_on_this_machine() {
-    let (_server, client) = serve([Reply::json(200, completion("direct"))]).await;
-    assert_eq!(client.complete(question()).await.unwrap().text(), "direct");
-}
-
-#[tokio::test]
-#[ignore = "run by another test, in a process with a proxy"]
-async fn asks_a_server_elsewhere() {
-    let client = Client::builder().base_url("http://server.invalid/v1").build().unwrap();
-    assert_eq!(client.complete(question()).await.unwrap().text(), "proxied");
-}
+const BEHIND_PROXY: &str = "OPENAI_API_TEST_BEHIND_PROXY";
