@@ -1,1 +1,23 @@
-//! Placeholder.
+#![doc = include_str!("../README.md")]
+
+mod config;
+mod engine;
+mod error;
+mod generate;
+mod image_facts;
+mod kernels;
+mod llama;
+mod model;
+mod models;
+mod ops;
+mod request;
+mod template;
+mod tokenizer;
+#[cfg(feature = "train")]
+mod train;
+mod weights;
+
+pub use crate::engine::Engine;
+pub use crate::error::{BoxError, Error, Result};
+#[cfg(feature = "train")]
+pub use crate::train::{BaseModel, BaseModelReport, LocalTrainer};

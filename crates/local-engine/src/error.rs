@@ -1,0 +1,147 @@
+//! What can go wrong, and what to do then.
+
+use std::path::PathBuf;
+
+use openai_api::ApiError;
+
+/// A cause of any type.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A result whose error is this crate's, unless another is named.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What can go wrong inside the engine.
+///
+/// `file` names a file of a model as people would look for it: its path, or its name inside a
+/// model that is part of the program.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file or folder could not be read or written.
+    #[error("could not {action} {}", path.display())]
+    Io {
+        /// `read`, `write`, `create`, ….
+        action: &'static str,
+        /// Which file or folder.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A file of a model is not the JSON that it should be.
+    #[error("{file} is not what it should be; copy the model folder anew")]
+    Json {
+        /// Which file.
+        file: String,
+        /// Where and why.
+        source: serde_json::Error,
+    },
+    /// A model's configuration asks for something this engine cannot do, or makes no sense.
+    #[error("{file}: {field} {problem}")]
+    Config {
+        /// Which file.
+        file: String,
+        /// Which field.
+        field: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A file of weights is cut short or damaged.
+    #[error("{file} is cut short or damaged; copy the model folder anew")]
+    Weights {
+        /// Which file.
+        file: String,
+        /// What the reader says.
+        source: BoxError,
+    },
+    /// A tensor that the architecture needs is not there.
+    #[error("{file} has no tensor {tensor}")]
+    MissingTensor {
+        /// Which file.
+        file: String,
+        /// The tensor's name.
+        tensor: String,
+    },
+    /// A tensor is not of the shape that the configuration says.
+    #[error("{file}: tensor {tensor} has shape {found:?}, and config.json asks for {expected:?}")]
+    TensorShape {
+        /// Which file.
+        file: String,
+        /// The tensor's name.
+        tensor: String,
+        /// The shape that `config.json` asks for.
+        expected: Vec<usize>,
+        /// The shape that it has.
+        found: Vec<usize>,
+    },
+    /// A tokenizer cannot be read or used.
+    #[error("{file}: the tokenizer failed")]
+    Tokenizer {
+        /// Which file.
+        file: String,
+        /// What the library says.
+        source: BoxError,
+    },
+    /// A chat template cannot be compiled or rendered.
+    #[error("{file}: the chat template failed")]
+    Template {
+        /// Which file.
+        file: String,
+        /// What the library says.
+        source: BoxError,
+    },
+    /// The arithmetic failed, which is a fault of the engine.
+    #[error("the engine's arithmetic failed")]
+    Compute(#[from] candle_core::Error),
+    /// The text corpus of a base model cannot be used.
+    #[error("{}: {problem}", path.display())]
+    Corpus {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+    /// The request cannot be served as it is.
+    #[error(transparent)]
+    Request(Box<ApiError>),
+    /// A thread could not be started.
+    #[error("could not start a thread")]
+    Thread {
+        /// Why not.
+        source: std::io::Error,
+    },
+}
+
+impl Error {
+    pub(crate) fn io(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { action, path, source }
+    }
+
+    /// Whether the same call may succeed when it is made again.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Request(error) => error.is_retryable(),
+            Self::Thread { .. } => true,
+            _ => false,
+        }
+    }
+}
+
+impl From<ApiError> for Error {
+    fn from(error: ApiError) -> Self {
+        Self::Request(Box::new(error))
+    }
+}
+
+impl From<Error> for openai_api::Error {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Request(error) => Self::Api(error),
+            error => Self::Backend { backend: "local", source: Box::new(error) },
+        }
+    }
+}

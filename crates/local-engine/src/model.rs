@@ -1,0 +1,89 @@
+//! A model as a whole: network, tokenizer, template and habits.
+
+use serde::Deserialize;
+
+use crate::config::{LlamaConfig, TokenIds};
+use crate::error::{Error, Result};
+use crate::llama::Llama;
+use crate::template::{ChatTemplate, Turn};
+use crate::tokenizer::TextCodec;
+use crate::weights::{CONFIG, GENERATION_CONFIG, ModelFiles, WEIGHTS};
+
+/// A model ready to answer.
+#[derive(Debug)]
+pub(crate) struct LoadedModel {
+    pub(crate) llama: Llama,
+    pub(crate) codec: TextCodec,
+    pub(crate) template: ChatTemplate,
+    pub(crate) habits: Habits,
+}
+
+/// How the model answers unless told otherwise.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Habits {
+    pub(crate) temperature: f32,
+    pub(crate) top_p: f32,
+    /// The tokens that end an answer.
+    pub(crate) end: Vec<u32>,
+}
+
+/// The fields of `generation_config.json` that this engine reads.
+#[derive(Debug, Default, Deserialize)]
+struct GenerationConfig {
+    #[serde(default)]
+    do_sample: bool,
+    #[serde(default)]
+    temperature: Option<f32>,
+    #[serde(default)]
+    top_p: Option<f32>,
+    #[serde(default)]
+    eos_token_id: Option<TokenIds>,
+}
+
+impl LoadedModel {
+    pub(crate) fn load(files: &ModelFiles) -> Result<Self> {
+        let config = read_config(files)?;
+        let llama = Llama::new(config, &files.read_tensors()?, &files.display(WEIGHTS))?;
+        Self::with_network(llama, files)
+    }
+
+    /// Puts a network together with the other files of its folder.
+    pub(crate) fn with_network(llama: Llama, files: &ModelFiles) -> Result<Self> {
+        let (codec, template) = (TextCodec::load(files)?, ChatTemplate::load(files)?);
+        let habits = read_habits(files, llama.config(), &codec, &template)?;
+        Ok(Self { llama, codec, template, habits })
+    }
+
+    /// How many tokens a conversation and its answer may take together.
+    pub(crate) fn window(&self) -> usize {
+        self.llama.config().max_position_embeddings
+    }
+
+    /// The tokens that the model is to continue.
+    pub(crate) fn prompt(&self, turns: &[Turn]) -> Result<Vec<u32>> {
+        self.codec.encode(&self.template.render(turns, true)?)
+    }
+}
+
+pub(crate) fn read_config(files: &ModelFiles) -> Result<LlamaConfig> {
+    LlamaConfig::parse(&files.read(CONFIG)?, &files.display(CONFIG))
+}
+
+fn read_habits(
+    files: &ModelFiles,
+    config: &LlamaConfig,
+    codec: &TextCodec,
+    template: &ChatTemplate,
+) -> Result<Habits> {
+    let stated: GenerationConfig = match files.read_if_present(GENERATION_CONFIG)? {
+        None => GenerationConfig::default(),
+        Some(bytes) => serde_json::from_slice(&bytes)
+            .map_err(|source| Error::Json { file: files.display(GENERATION_CONFIG), source })?,
+    };
+    let ids = stated.eos_token_id.as_ref().or(config.eos_token_id.as_ref());
+    let mut end = ids.map(|ids| ids.as_slice().to_vec()).unwrap_or_default();
+    // A chat template may close messages with a token that the lists leave out.
+    end.extend(template.eos_token().and_then(|token| codec.token_id(token)));
+    let temperature = if stated.do_sample { stated.temperature.unwrap_or(1.0) } else { 0.0 };
+    Ok(Habits { temperature, top_p: stated.top_p.unwrap_or(1.0), end })
+}

@@ -1,0 +1,183 @@
+//! The models there are: the one that ships with the program, and those in the home folder.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::UNIX_EPOCH;
+
+use openai_api::{ApiError, Model, ModelId};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::model::{LoadedModel, read_config};
+use crate::weights::ModelFiles;
+
+/// Finds models by id, and keeps the latest used ones in memory.
+#[derive(Debug)]
+pub(crate) struct Models {
+    folder: PathBuf,
+    /// The latest used first.
+    loaded: Mutex<Vec<(ModelId, Arc<LoadedModel>)>>,
+}
+
+/// What this engine writes beside a model's own files.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct About {
+    /// Seconds since the Unix epoch.
+    pub(crate) created: u64,
+    pub(crate) owned_by: String,
+    /// The model it was tuned from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) base_model: Option<ModelId>,
+    /// The job that tuned it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) job: Option<String>,
+}
+
+impl Models {
+    pub(crate) fn open(home: &Path) -> Result<Self> {
+        let folder = home.join("models");
+        std::fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
+        Ok(Self { folder, loaded: Mutex::default() })
+    }
+
+    /// All models, sorted by id; a damaged one is listed too, so that its error can be asked for.
+    pub(crate) fn list(&self) -> Result<Vec<Model>> {
+        let fail = || Error::io("read", &self.folder);
+        let mut models = vec![describe(ModelId::new(BASE), &BASE_FILES)];
+        for entry in std::fs::read_dir(&self.folder).map_err(fail())? {
+            let entry = entry.map_err(fail())?;
+            let is_folder = entry.file_type().map_err(fail())?.is_dir();
+            if let (true, Some(id)) = (is_folder, entry.file_name().to_str().and_then(id_of)) {
+                models.push(describe(id, &ModelFiles::Folder(entry.path())));
+            }
+        }
+        models.sort_by(|a, b| a.id.cmp(&b.id));
+        Ok(models)
+    }
+
+    /// Where a model's files are.
+    ///
+    /// # Errors
+    ///
+    /// [`ApiError::model_not_found`], with the ids that there are.
+    pub(crate) fn files(&self, id: &ModelId) -> Result<ModelFiles> {
+        if id.as_str() == BASE {
+            return Ok(BASE_FILES);
+        }
+        let folder = self.folder_of(id);
+        match folder.filter(|folder| folder.is_dir()) {
+            Some(folder) => Ok(ModelFiles::Folder(folder)),
+            None => {
+                let mut error = ApiError::model_not_found(id.as_str());
+                error.message = format!("{}; there are {}", error.message, self.ids()?.join(", "));
+                Err(error.into())
+            }
+        }
+    }
+
+    pub(crate) fn ids(&self) -> Result<Vec<String>> {
+        Ok(self.list()?.into_iter().map(|model| model.id.to_string()).collect())
+    }
+
+    /// Where a model with this id lies, or would; `None` if no folder could be named so.
+    pub(crate) fn folder_of(&self, id: &ModelId) -> Option<PathBuf> {
+        let name = id.as_str().replace(':', SEPARATOR);
+        (id_of(&name).as_ref() == Some(id)).then(|| self.folder.join(name))
+    }
+
+    /// The folder that the models lie in.
+    #[cfg(feature = "train")]
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Loads a model, or takes it from memory.
+    pub(crate) fn load(&self, id: &ModelId) -> Result<Arc<LoadedModel>> {
+        let files = self.files(id)?;
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = match loaded.iter().position(|(other, _)| other == id) {
+            Some(place) => loaded.remove(place),
+            None => (id.clone(), Arc::new(LoadedModel::load(&files)?)),
+        };
+        let model = Arc::clone(&found.1);
+        loaded.insert(0, found);
+        loaded.truncate(KEPT);
+        Ok(model)
+    }
+}
+
+fn describe(id: ModelId, files: &ModelFiles) -> Model {
+    let about = files.read(ABOUT).ok();
+    let about = about.and_then(|bytes| serde_json::from_slice::<About>(&bytes).ok());
+    let about = about.unwrap_or_else(|| About {
+        created: made(files).unwrap_or(0),
+        owned_by: "local".to_owned(),
+        base_model: None,
+        job: None,
+    });
+    let model = Model::new(id).with_created(about.created).with_owned_by(about.owned_by);
+    let window = read_config(files).ok().map(|config| config.max_position_embeddings);
+    match window.and_then(|window| u32::try_from(window).ok()) {
+        Some(window) => model.with_context_window(window),
+        None => model,
+    }
+}
+
+fn made(files: &ModelFiles) -> Option<u64> {
+    let ModelFiles::Folder(folder) = files else { return None };
+    let modified = folder.metadata().ok()?.modified().ok()?;
+    Some(modified.duration_since(UNIX_EPOCH).ok()?.as_secs())
+}
+
+/// The id that a folder's name stands for; `None` for a name that is none.
+fn id_of(name: &str) -> Option<ModelId> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "._-~".contains(c);
+    let hidden = name.starts_with('.');
+    let fine = !name.is_empty() && !hidden && name != BASE && name.chars().all(allowed);
+    fine.then(|| ModelId::new(name.replace(SEPARATOR, ":")))
+}
+
+/// The model that ships with the program.
+pub(crate) const BASE: &str = "attune-tiny";
+
+const BASE_FILES: ModelFiles = ModelFiles::Embedded(
+    BASE,
+    &[
+        ("about.json", include_bytes!("../attune-tiny/about.json")),
+        ("config.json", include_bytes!("../attune-tiny/config.json")),
+        ("generation_config.json", include_bytes!("../attune-tiny/generation_config.json")),
+        ("model.safetensors", include_bytes!("../attune-tiny/model.safetensors")),
+        ("tokenizer.json", include_bytes!("../attune-tiny/tokenizer.json")),
+        ("tokenizer_config.json", include_bytes!("../attune-tiny/tokenizer_config.json")),
+        ("training_set.jsonl", include_bytes!("../attune-tiny/training_set.jsonl")),
+    ],
+);
+
+pub(crate) const ABOUT: &str = "about.json";
+/// Stands for the colons of an id in the name of its folder, where some systems allow none.
+const SEPARATOR: &str = "~";
+/// How many models stay in memory.
+const KEPT: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_is_no_model_id_is_left_out() {
+        assert_eq!(id_of("ft~attune-tiny~lake~1f3a"), Some("ft:attune-tiny:lake:1f3a".into()));
+        assert_eq!(id_of("my-llama"), Some("my-llama".into()));
+        for name in ["", ".tmp", "..", "a b", "a/b", "attune-tiny", "a:b"] {
+            assert_eq!(id_of(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_id_cannot_leave_the_folder() {
+        let home = tempfile::tempdir().unwrap();
+        let models = Models::open(home.path()).unwrap();
+        for id in ["../jobs", "ft:../..:x", "/etc", ".", ".."] {
+            assert_eq!(models.folder_of(&id.into()), None, "{id}");
+        }
+    }
+}

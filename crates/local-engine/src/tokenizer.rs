@@ -1,0 +1,107 @@
+//! From text to tokens and back.
+
+#[cfg(feature = "train")]
+use std::ops::Range;
+
+use tokenizers::Tokenizer;
+
+use crate::error::{Error, Result};
+use crate::weights::{ModelFiles, TOKENIZER};
+
+/// A model's tokenizer.
+#[derive(Debug)]
+pub(crate) struct TextCodec {
+    tokenizer: Tokenizer,
+    file: String,
+}
+
+impl TextCodec {
+    pub(crate) fn load(files: &ModelFiles) -> Result<Self> {
+        let file = files.display(TOKENIZER);
+        let fail = |source| Error::Tokenizer { file: file.clone(), source };
+        let mut tokenizer = Tokenizer::from_bytes(files.read(TOKENIZER)?).map_err(fail)?;
+        // Some folders carry the settings of their last training, which would cut or pad here.
+        tokenizer.with_truncation(None).map_err(fail)?;
+        tokenizer.with_padding(None);
+        Ok(Self { tokenizer, file })
+    }
+
+    /// Encodes text that holds its special tokens already, as a rendered template does.
+    pub(crate) fn encode(&self, text: &str) -> Result<Vec<u32>> {
+        let encoding = self.tokenizer.encode_fast(text, false).map_err(|e| self.failed(e))?;
+        Ok(encoding.get_ids().to_vec())
+    }
+
+    /// Encodes like [`encode`](Self::encode), and tells which bytes each token came from.
+    #[cfg(feature = "train")]
+    pub(crate) fn encode_with_places(&self, text: &str) -> Result<Vec<(u32, Range<usize>)>> {
+        let encoding = self.tokenizer.encode(text, false).map_err(|e| self.failed(e))?;
+        let places = encoding.get_offsets().iter().map(|(start, end)| *start..*end);
+        Ok(encoding.get_ids().iter().copied().zip(places).collect())
+    }
+
+    /// The text of some tokens, special ones left out.
+    pub(crate) fn decode(&self, tokens: &[u32]) -> Result<String> {
+        self.tokenizer.decode(tokens, true).map_err(|e| self.failed(e))
+    }
+
+    /// The id of a token by its text.
+    pub(crate) fn token_id(&self, token: &str) -> Option<u32> {
+        self.tokenizer.token_to_id(token)
+    }
+
+    fn failed(&self, source: tokenizers::Error) -> Error {
+        Error::Tokenizer { file: self.file.clone(), source }
+    }
+}
+
+/// Turns tokens into text as they come, never cutting a character in two.
+#[derive(Debug)]
+pub(crate) struct Incremental<'a> {
+    codec: &'a TextCodec,
+    tokens: Vec<u32>,
+    /// Tokens from here on are decoded anew each time, so that the text has its context.
+    context: usize,
+    /// Tokens up to here have been told.
+    told: usize,
+}
+
+impl<'a> Incremental<'a> {
+    pub(crate) fn new(codec: &'a TextCodec) -> Self {
+        Self { codec, tokens: Vec::new(), context: 0, told: 0 }
+    }
+
+    /// Takes the next token and returns the text that is certain by now.
+    pub(crate) fn push(&mut self, token: u32) -> Result<String> {
+        self.tokens.push(token);
+        let text = self.untold()?;
+        // The decoder writes U+FFFD for bytes that are no character yet.
+        if text.ends_with(char::REPLACEMENT_CHARACTER) && self.waiting() < LONGEST_CHARACTER {
+            return Ok(String::new());
+        }
+        if !text.is_empty() {
+            self.context = self.told;
+            self.told = self.tokens.len();
+        }
+        Ok(text)
+    }
+
+    /// Returns what was held back, as far as it is text.
+    pub(crate) fn finish(self) -> Result<String> {
+        self.untold()
+    }
+
+    fn waiting(&self) -> usize {
+        self.tokens.len() - self.told
+    }
+
+    fn untold(&self) -> Result<String> {
+        let before = self.codec.decode(&self.tokens[self.context..self.told])?;
+        let mut text = self.codec.decode(&self.tokens[self.context..])?;
+        let start = if text.starts_with(&before) { before.len() } else { text.len() };
+        Ok(text.split_off(start))
+    }
+}
+
+/// A character takes at most so many tokens: one for each of its bytes.
+const LONGEST_CHARACTER: usize = 4;

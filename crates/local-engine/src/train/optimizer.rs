@@ -1,0 +1,177 @@
+//! AdamW with gradient clipping, and the learning rate over time.
+
+use candle_core::{Device, Tensor, Var};
+use rayon::prelude::*;
+
+use crate::config::LlamaConfig;
+use crate::error::Result;
+use crate::kernels;
+use crate::llama::{Gradients, Tensors};
+
+/// The weights being trained.
+#[derive(Debug)]
+pub(crate) struct Weights {
+    parts: Vec<Part>,
+    steps: i32,
+}
+
+#[derive(Debug)]
+struct Part {
+    name: String,
+    var: Var,
+    values: Vec<f32>,
+    mean: Vec<f32>,
+    square: Vec<f32>,
+    decays: bool,
+}
+
+/// What a step of the optimizer goes by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rates {
+    pub(crate) learning_rate: f64,
+    pub(crate) weight_decay: f64,
+    /// The gradient is scaled down to this length where it is longer.
+    pub(crate) clip: f64,
+}
+
+impl Weights {
+    pub(crate) fn new(config: &LlamaConfig, tensors: &Tensors) -> Result<Self> {
+        let parts = config.tensors().into_iter().map(|(name, shape)| {
+            let tensor = &tensors[&name];
+            let values = tensor.flatten_all()?.to_vec1::<f32>()?;
+            let zeros = vec![0.0; values.len()];
+            // Norms are left to find their own size.
+            let decays = shape.len() > 1;
+            let (mean, square) = (zeros.clone(), zeros);
+            Ok(Part { name, var: Var::from_tensor(tensor)?, values, mean, square, decays })
+        });
+        Ok(Self { parts: parts.collect::<Result<_>>()?, steps: 0 })
+    }
+
+    /// The variables as tensors; they change with each step.
+    pub(crate) fn tensors(&self) -> Tensors {
+        self.parts.iter().map(|part| (part.name.clone(), part.var.as_tensor().detach())).collect()
+    }
+
+    /// Copies that no later step changes.
+    pub(crate) fn snapshot(&self) -> Result<Tensors> {
+        let copy = |part: &Part| {
+            Ok((part.name.clone(), part.var.as_tensor().force_contiguous()?.copy()?.detach()))
+        };
+        self.parts.iter().map(copy).collect()
+    }
+
+    /// Takes one step down the gradient of a loss that is a sum over `shards`.
+    ///
+    /// `part` returns the gradients of one shard's share, and a number to add up and return.
+    /// Shards run side by side and are added up in order, so that no thread's speed shows in the
+    /// result.
+    pub(crate) fn step<S: Sync>(
+        &mut self,
+        shards: &[S],
+        rates: Rates,
+        part: impl Fn(&S) -> Result<(Gradients, f64)> + Sync,
+    ) -> Result<f64> {
+        let shares: Vec<(Gradients, f64)> = shards.par_iter().map(&part).collect::<Result<_>>()?;
+        let number = shares.iter().map(|(_, number)| number).sum();
+        let mut shares = shares.into_iter().map(|(gradients, _)| gradients);
+        let Some(mut gradients) = shares.next() else { return Ok(number) };
+        for share in shares {
+            gradients.par_iter_mut().zip(share).for_each(
+                |(sum, share): (&mut Vec<f32>, Vec<f32>)| {
+                    kernels::accumulate(sum, &share);
+                },
+            );
+        }
+        self.descend(&gradients, rates)?;
+        Ok(number)
+    }
+
+    fn descend(&mut self, gradients: &Gradients, rates: Rates) -> Result<()> {
+        let squares = |grad: &Vec<f32>| grad.iter().map(|g| f64::from(*g) * f64::from(*g)).sum();
+        let squares: Vec<f64> = gradients.par_iter().map(squares).collect();
+        let length = squares.iter().sum::<f64>().sqrt();
+        let scale = if length > rates.clip { (rates.clip / length) as f32 } else { 1.0 };
+        self.steps += 1;
+        let steps = self.steps;
+        let parts = self.parts.par_iter_mut().zip(gradients);
+        parts.try_for_each(|(part, grad)| part.step(grad, scale, rates, steps))
+    }
+}
+
+impl Part {
+    fn step(&mut self, grad: &[f32], scale: f32, rates: Rates, steps: i32) -> Result<()> {
+        let mean_bias = 1.0 - BETA_1.powi(steps);
+        let square_bias = 1.0 - BETA_2.powi(steps);
+        let rate = (rates.learning_rate / mean_bias) as f32;
+        let root = (1.0 / square_bias.sqrt()) as f32;
+        let decay = if self.decays { rates.learning_rate * rates.weight_decay } else { 0.0 };
+        let keep = (1.0 - decay) as f32;
+        let (beta_1, beta_2) = (BETA_1 as f32, BETA_2 as f32);
+        let state = self.mean.iter_mut().zip(&mut self.square);
+        for ((value, (mean, square)), grad) in self.values.iter_mut().zip(state).zip(grad) {
+            let grad = grad * scale;
+            *mean = beta_1 * *mean + (1.0 - beta_1) * grad;
+            *square = beta_2 * *square + (1.0 - beta_2) * grad * grad;
+            *value = *value * keep - rate * *mean / (square.sqrt() * root + EPSILON);
+        }
+        let values = Tensor::from_slice(&self.values, self.var.shape(), &Device::Cpu)?;
+        Ok(self.var.set(&values)?)
+    }
+}
+
+/// The share of the learning rate in force at `step` of `total`: up in a line, down in a cosine.
+pub(crate) fn schedule(step: u64, total: u64) -> f64 {
+    let warm_up = (total / 20).clamp(1, 100);
+    if step < warm_up {
+        return (step + 1) as f64 / (warm_up + 1) as f64;
+    }
+    let progress = (step - warm_up) as f64 / (total - warm_up).max(1) as f64;
+    LAST_SHARE + (1.0 - LAST_SHARE) * 0.5 * (1.0 + (std::f64::consts::PI * progress).cos())
+}
+
+const BETA_1: f64 = 0.9;
+const BETA_2: f64 = 0.99;
+const EPSILON: f32 = 1e-8;
+/// The learning rate ends at this share of its highest.
+const LAST_SHARE: f64 = 0.05;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::tests::small;
+    use crate::llama::tests::noise_tensors;
+
+    #[test]
+    fn the_learning_rate_rises_then_falls() {
+        let shares: Vec<f64> = (0..100).map(|step| schedule(step, 100)).collect();
+        assert!(shares[..5].windows(2).all(|pair| pair[0] < pair[1]));
+        assert!(shares[5..].windows(2).all(|pair| pair[0] > pair[1]));
+        assert!(shares.iter().all(|share| *share > 0.0 && *share <= 1.0));
+    }
+
+    #[test]
+    fn a_first_step_moves_each_weight_by_the_learning_rate_against_its_gradient() {
+        let tensors = noise_tensors(&small(), 1);
+        let mut weights = Weights::new(&small(), &tensors).unwrap();
+        let name = "model.norm.weight";
+        let specs = small().tensors();
+        let place = specs.iter().position(|(other, _)| other == name).unwrap();
+        let rates = Rates { learning_rate: 0.01, weight_decay: 0.0, clip: 1.0 };
+        let shard = |share: &f32| {
+            let zeros = specs.iter().map(|(_, shape)| vec![0.0; shape.iter().product()]);
+            let mut gradients: Gradients = zeros.collect();
+            gradients[place] = vec![3.0 * share, -0.1 * share].repeat(8);
+            Ok((gradients, f64::from(*share)))
+        };
+        assert_eq!(weights.step(&[0.25, 0.75], rates, shard).unwrap(), 1.0);
+        let moved = (&weights.snapshot().unwrap()[name] - &tensors[name]).unwrap();
+        for (i, delta) in moved.to_vec1::<f32>().unwrap().iter().enumerate() {
+            let expected = if i % 2 == 0 { -0.01 } else { 0.01 };
+            assert!((delta - expected).abs() < 1e-5, "{i}: {delta}");
+        }
+        let other = "model.layers.0.input_layernorm.weight";
+        let untouched = (&weights.snapshot().unwrap()[other] - &tensors[other]).unwrap();
+        assert!(untouched.to_vec1::<f32>().unwrap().iter().all(|delta| *delta == 0.0));
+    }
+}

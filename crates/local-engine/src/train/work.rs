@@ -1,0 +1,287 @@
+//! One job: what is prepared when it is submitted, and what is done when its turn comes.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use openai_api::ModelId;
+use trainer::{Error, Example, Hyperparameters, JobId, Method, Metrics, Result, TrainingJob};
+
+use crate::engine::{now, random_id};
+use crate::llama::Tensors;
+use crate::model::LoadedModel;
+use crate::models::{ABOUT, About, Models};
+use crate::train::encode::{Encoded, Encoder};
+use crate::train::jobs::{LiveJob, failed};
+use crate::train::memory::{self, Remembered};
+use crate::train::optimizer::Weights;
+use crate::train::run::{Ended, Observer, Rehearsal, Run};
+use crate::train::settings::Settings;
+use crate::weights::{
+    CONFIG, GENERATION_CONFIG, ModelFiles, TOKENIZER, TOKENIZER_CONFIG, write_tensors,
+};
+
+/// A job ready to run.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    id: JobId,
+    base: ModelId,
+    files: ModelFiles,
+    suffix: Option<String>,
+    examples: Vec<Encoded>,
+    pairs: Vec<[Encoded; 2]>,
+    validation: Vec<Encoded>,
+    rehearsals: Vec<Rehearsal>,
+    /// What the new model shall remember.
+    memory: Vec<Remembered>,
+    settings: Settings,
+}
+
+/// What became of a job.
+#[derive(Debug)]
+pub(crate) enum Finished {
+    /// A new model, after so many tokens.
+    Model(ModelId, u64),
+    Cancelled,
+}
+
+impl Prepared {
+    /// Encodes what the job trains on.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidData`] with each example that cannot be used.
+    pub(crate) fn new(
+        id: &JobId,
+        job: TrainingJob,
+        model: &Arc<LoadedModel>,
+        files: ModelFiles,
+    ) -> Result<Self> {
+        let (supervised, preferences): (&[Example], &[_]) = match job.method {
+            Method::Dpo => (&[], &job.training.preferences),
+            Method::Supervised => (&job.training.supervised, &[]),
+            _ => (&job.training.supervised, &job.training.preferences),
+        };
+        let mut encoder = Encoder::new(model);
+        let examples = encoder.examples(supervised).map_err(failed)?;
+        let pairs = encoder.preferences(preferences).map_err(failed)?;
+        let validation = encoder.examples(&job.validation).map_err(failed)?;
+        if !encoder.problems.is_empty() {
+            return Err(Error::InvalidData(encoder.problems));
+        }
+        let remembered = memory::read(&files).map_err(failed)?;
+        let settings = Settings::new(&job.hyperparameters, job.seed, examples.len(), pairs.len());
+        let rehearsals = rehearsals(&mut encoder, &remembered, &settings)?;
+        Ok(Self {
+            id: id.clone(),
+            base: job.base_model.clone(),
+            files,
+            suffix: job.suffix.clone(),
+            pairs,
+            validation,
+            rehearsals,
+            memory: memory::add(supervised, remembered),
+            examples,
+            settings,
+        })
+    }
+
+    pub(crate) fn hyperparameters(&self) -> Hyperparameters {
+        self.settings.in_use(!self.pairs.is_empty())
+    }
+
+    pub(crate) fn seed(&self) -> u64 {
+        self.settings.seed
+    }
+
+    /// Trains, and puts the new model among the others.
+    pub(crate) fn train(&self, job: &LiveJob, models: &Models) -> Result<Finished> {
+        let base = models.load(&self.base).map_err(failed)?;
+        let tensors = self.files.read_tensors().map_err(failed)?;
+        let config = base.llama.config();
+        let mut watcher = Watcher { job, prepared: self, base: &base, failure: None };
+        let outcome =
+            Run::new(config, &tensors, &self.validation, &mut watcher).and_then(|mut run| {
+                let ended = self.phases(&mut run)?;
+                Ok((ended, run.tokens, run.weights.snapshot()?))
+            });
+        if let Some(failure) = watcher.failure {
+            return Err(failure);
+        }
+        let (ended, tokens, tensors) = outcome.map_err(failed)?;
+        if ended == Ended::BrokenOff {
+            return Ok(Finished::Cancelled);
+        }
+        let model = self.save(&base, &tensors, models).map_err(failed)?;
+        Ok(Finished::Model(model, tokens))
+    }
+
+    fn phases(&self, run: &mut Run<'_>) -> crate::Result<Ended> {
+        if !self.examples.is_empty() {
+            let plan = &self.settings.supervised;
+            let text = format!("training on {} answers", self.examples.len());
+            if run.announce(text) == Ended::BrokenOff
+                || run.supervised(&self.examples, &self.rehearsals, plan)? == Ended::BrokenOff
+            {
+                return Ok(Ended::BrokenOff);
+            }
+        }
+        if !self.pairs.is_empty() {
+            let text = format!("training on {} preferences", self.pairs.len());
+            run.announce(text);
+            return run.preferences(&self.pairs, &self.settings.preference, self.settings.beta);
+        }
+        Ok(Ended::Done)
+    }
+
+    /// Writes the new model beside the others, and moves it there as a whole.
+    fn save(
+        &self,
+        base: &LoadedModel,
+        tensors: &Tensors,
+        models: &Models,
+    ) -> crate::Result<ModelId> {
+        let (id, folder) = loop {
+            let id = self.new_id();
+            match models.folder_of(&id) {
+                Some(folder) if !folder.exists() => break (id, folder),
+                Some(_) => {}
+                None => {
+                    let problem = format!("{id} cannot be the name of a folder");
+                    return Err(crate::Error::Config {
+                        file: models.folder().display().to_string(),
+                        field: "suffix",
+                        problem,
+                    });
+                }
+            }
+        };
+        let draft = tempfile::Builder::new()
+            .prefix(".training-")
+            .tempdir_in(models.folder())
+            .map_err(crate::Error::io("create", models.folder()))?;
+        self.write_model(base, tensors, draft.path())?;
+        memory::write(&self.memory, draft.path())?;
+        std::fs::rename(draft.path(), &folder).map_err(crate::Error::io("create", &folder))?;
+        // It lies elsewhere now, and there is nothing to remove.
+        let _ = draft.keep();
+        Ok(id)
+    }
+
+    fn new_id(&self) -> ModelId {
+        let base = self.base.as_str();
+        // A tuned model's own base names the family.
+        let root = base.strip_prefix("ft:").and_then(|rest| rest.split(':').next()).unwrap_or(base);
+        let suffix = self.suffix.as_deref().unwrap_or("tuned");
+        ModelId::new(format!("ft:{root}:{suffix}:{}", &random_id()[..8]))
+    }
+
+    fn write_model(
+        &self,
+        base: &LoadedModel,
+        tensors: &Tensors,
+        folder: &Path,
+    ) -> crate::Result<()> {
+        for name in [CONFIG, TOKENIZER, TOKENIZER_CONFIG, GENERATION_CONFIG] {
+            if let Some(bytes) = self.files.read_if_present(name)? {
+                let path = folder.join(name);
+                std::fs::write(&path, bytes).map_err(crate::Error::io("write", path))?;
+            }
+        }
+        let about = About {
+            created: now(),
+            owned_by: "local".to_owned(),
+            base_model: Some(self.base.clone()),
+            job: Some(self.id.to_string()),
+        };
+        let path = folder.join(ABOUT);
+        let json = serde_json::to_vec_pretty(&about)
+            .map_err(|source| crate::Error::Json { file: path.display().to_string(), source })?;
+        std::fs::write(&path, json).map_err(crate::Error::io("write", path))?;
+        write_tensors(base.llama.config(), tensors, folder)
+    }
+}
+
+/// Sets apart what the model learned last and what it learned first, which is a base's corpus.
+fn rehearsals(
+    encoder: &mut Encoder<'_>,
+    remembered: &[Remembered],
+    settings: &Settings,
+) -> Result<Vec<Rehearsal>> {
+    let oldest = remembered.iter().map(|kept| kept.age).max().unwrap_or(0);
+    let (first, later): (Vec<_>, Vec<_>) = remembered.iter().partition(|kept| kept.age == oldest);
+    let sets = [(first, settings.rehearsed_first), (later, settings.rehearsed_later)];
+    let mut rehearsals = Vec::new();
+    for (kept, per_step) in sets {
+        let examples: Vec<Example> = kept.into_iter().map(Remembered::to_example).collect();
+        // What this model cannot read, a folder from elsewhere say, is left unrehearsed.
+        let examples = encoder.examples(&examples).map_err(failed)?;
+        rehearsals.push(Rehearsal { examples, per_step });
+    }
+    Ok(rehearsals)
+}
+
+/// Puts what a run tells into the job's events, and its checkpoints into the job's folder.
+struct Watcher<'a> {
+    job: &'a LiveJob,
+    prepared: &'a Prepared,
+    base: &'a LoadedModel,
+    failure: Option<Error>,
+}
+
+impl Watcher<'_> {
+    fn tell(&mut self, text: &str, metrics: Option<Metrics>) -> ControlFlow<()> {
+        if let Err(error) = self.job.tell(text, metrics) {
+            self.failure.get_or_insert(error);
+        }
+        if self.failure.is_some() || self.job.is_cancelled() {
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+impl Observer for Watcher<'_> {
+    fn measured(&mut self, metrics: Metrics) -> ControlFlow<()> {
+        let text = match (metrics.valid_loss, metrics.train_loss) {
+            (Some(loss), _) if metrics.step == 0 => {
+                format!("before training: held-out loss {loss:.4}")
+            }
+            (Some(loss), _) => {
+                format!("epoch {}: held-out loss {loss:.4}", metrics.epoch.unwrap_or(0))
+            }
+            (None, Some(loss)) => {
+                format!("step {}/{}: loss {loss:.4}", metrics.step, metrics.total_steps)
+            }
+            (None, None) => format!("step {}/{}", metrics.step, metrics.total_steps),
+        };
+        self.tell(&text, Some(metrics))
+    }
+
+    fn message(&mut self, text: String) -> ControlFlow<()> {
+        self.tell(&text, None)
+    }
+
+    fn epoch_ended(&mut self, steps: u64, weights: &Weights) -> crate::Result<()> {
+        let folder = self.job.folder.join("checkpoints");
+        let checkpoint = folder.join(format!("step-{steps:06}"));
+        std::fs::create_dir_all(&checkpoint).map_err(crate::Error::io("create", &checkpoint))?;
+        self.prepared.write_model(self.base, &weights.tensors(), &checkpoint)?;
+        keep_last(&folder)
+    }
+}
+
+/// Removes all checkpoints but the last few.
+fn keep_last(folder: &Path) -> crate::Result<()> {
+    let fail = || crate::Error::io("read", folder);
+    let entries = std::fs::read_dir(folder).map_err(fail())?;
+    let mut checkpoints: Vec<PathBuf> =
+        entries.map(|entry| Ok(entry?.path())).collect::<Result<_, _>>().map_err(fail())?;
+    checkpoints.sort();
+    for old in checkpoints.iter().rev().skip(KEPT_CHECKPOINTS) {
+        std::fs::remove_dir_all(old).map_err(crate::Error::io("remove", old))?;
+    }
+    Ok(())
+}
+
+const KEPT_CHECKPOINTS: usize = 3;
