@@ -26,7 +26,6 @@ use crate::demo::home::Home;
 use crate::demo::story::Story;
 use crate::demo::summary::{Answers, Mood, Summary, Trained};
 use crate::interrupt::or_interrupted;
-use crate::progress::loss;
 
 pub(crate) async fn run(context: &Context, args: &args::Demo) -> Result<Outcome> {
     or_interrupted(demonstrate(context, args.keep)).await
@@ -189,16 +188,8 @@ impl Demo {
         let job = saved.id.to_string();
         let trained_tokens = status.trained_tokens;
         let model = status.into_model()?;
-        self.story.tell(format_args!(
-            "loss {} -> {}",
-            loss(losses.train_first),
-            loss(losses.train_last)
-        ))?;
-        self.story.tell(format_args!(
-            "loss on questions held out {} -> {}",
-            loss(losses.valid_first),
-            loss(losses.valid_last)
-        ))?;
+        self.story.tell(format_args!("loss {}", losses.train_course()))?;
+        self.story.tell(format_args!("loss on questions held out {}", losses.valid_course()))?;
         self.story.tell(format_args!("new model {model}, job {job} saved in job_ids.json"))?;
         Ok(Some(Trained { job, model, losses, trained_tokens }))
     }

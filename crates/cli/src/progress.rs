@@ -1,5 +1,6 @@
 //! How far a training job is, on standard error: a bar on a terminal, else a line now and then.
 
+use std::fmt;
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
@@ -15,22 +16,31 @@ pub(crate) struct Progress {
 
 enum Shown {
     Bar(ProgressBar),
-    Lines { last: Option<Instant> },
+    Lines { last: Option<(Instant, String)> },
 }
 
-/// How the losses went, in nats per trained token.
+/// How the losses went.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub(crate) struct Losses {
-    /// Of the first step.
-    pub(crate) train_first: Option<f64>,
-    /// Of the last step.
-    pub(crate) train_last: Option<f64>,
-    /// Of the base model on the examples held out.
-    pub(crate) valid_first: Option<f64>,
-    /// Of the new model on the examples held out.
-    pub(crate) valid_last: Option<f64>,
+    /// Of the examples trained on; where a job trains on answers and then on preferences, of each.
+    pub(crate) train: Vec<Course>,
+    /// Of the examples held out: the base model's, and the new model's.
+    pub(crate) valid: Option<Course>,
     /// Prompt and answer tokens a second.
     pub(crate) tokens_per_second: Option<f64>,
+    /// The last step that was told, and how many there were to be.
+    #[serde(skip)]
+    step: (u64, u64),
+    /// Whether another part of the job has begun that has told no training loss yet.
+    #[serde(skip)]
+    anew: bool,
+}
+
+/// A loss at its beginning and at its end.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub(crate) struct Course {
+    pub(crate) first: f64,
+    pub(crate) last: f64,
 }
 
 impl Progress {
@@ -55,19 +65,20 @@ impl Progress {
                 bar.set_message(figures(metrics, &self.losses));
             }
             (Shown::Bar(bar), None) => bar.println(&event.message),
-            (Shown::Lines { last }, metrics) => {
-                let due = last.is_none_or(|last| last.elapsed() >= BETWEEN_LINES);
-                let ends = metrics.as_ref().is_some_and(|it| it.step == it.total_steps);
-                match metrics {
-                    Some(metrics) if due || ends => {
-                        *last = Some(Instant::now());
-                        let (step, steps) = (metrics.step, metrics.total_steps);
-                        say(&format!("step {step}/{steps}  {}", figures(metrics, &self.losses)));
-                    }
-                    Some(_) => {}
-                    None if event.level == EventLevel::Info => say(&event.message),
-                    None => say(&format!("{}: {}", level(event.level), event.message)),
+            (Shown::Lines { last }, Some(metrics)) => {
+                let (step, steps) = (metrics.step, metrics.total_steps);
+                let line = format!("step {step}/{steps}  {}", figures(metrics, &self.losses));
+                let due = last.as_ref().is_none_or(|(at, shown)| {
+                    at.elapsed() >= BETWEEN_LINES || (step == steps && *shown != line)
+                });
+                if due {
+                    say(&line);
+                    *last = Some((Instant::now(), line));
                 }
+            }
+            (Shown::Lines { .. }, None) if event.level == EventLevel::Info => say(&event.message),
+            (Shown::Lines { .. }, None) => {
+                say(&format!("{}: {}", level(event.level), event.message));
             }
         }
     }
@@ -83,21 +94,40 @@ impl Progress {
 
 impl Losses {
     fn take(&mut self, metrics: &Metrics) {
-        let keep = |first: &mut Option<f64>, last: &mut Option<f64>, value: Option<f64>| {
-            if let Some(value) = value {
-                first.get_or_insert(value);
-                *last = Some(value);
+        let (step, steps) = self.step;
+        self.anew |= metrics.step < step || metrics.total_steps != steps;
+        self.step = (metrics.step, metrics.total_steps);
+        if let Some(loss) = metrics.train_loss {
+            match self.train.last_mut() {
+                Some(course) if !self.anew => course.last = loss,
+                _ => self.train.push(Course { first: loss, last: loss }),
             }
-        };
-        keep(&mut self.train_first, &mut self.train_last, metrics.train_loss);
-        keep(&mut self.valid_first, &mut self.valid_last, metrics.valid_loss);
+            self.anew = false;
+        }
+        if let Some(loss) = metrics.valid_loss {
+            self.valid.get_or_insert(Course { first: loss, last: loss }).last = loss;
+        }
         self.tokens_per_second = metrics.tokens_per_second.or(self.tokens_per_second);
+    }
+
+    /// How the training loss went; a dash if nobody told.
+    pub(crate) fn train_course(&self) -> String {
+        match self.train.as_slice() {
+            [] => "-".to_owned(),
+            courses => courses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", then "),
+        }
+    }
+
+    /// How the loss on the examples held out went; a dash if nobody told.
+    pub(crate) fn valid_course(&self) -> String {
+        self.valid.map_or_else(|| "-".to_owned(), |course| course.to_string())
     }
 }
 
-/// A loss as people read it.
-pub(crate) fn loss(value: Option<f64>) -> String {
-    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.3}"))
+impl fmt::Display for Course {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.3} -> {:.3}", self.first, self.last)
+    }
 }
 
 fn figures(metrics: &Metrics, losses: &Losses) -> String {
@@ -106,11 +136,11 @@ fn figures(metrics: &Metrics, losses: &Losses) -> String {
         let of = metrics.epochs.map(|epochs| format!("/{epochs}")).unwrap_or_default();
         parts.push(format!("epoch {epoch}{of}"));
     }
-    if losses.train_last.is_some() {
-        parts.push(format!("loss {}", loss(losses.train_last)));
+    if let Some(course) = losses.train.last() {
+        parts.push(format!("loss {:.3}", course.last));
     }
-    if losses.valid_last.is_some() {
-        parts.push(format!("held-out loss {}", loss(losses.valid_last)));
+    if let Some(course) = losses.valid {
+        parts.push(format!("held-out loss {:.3}", course.last));
     }
     if let Some(speed) = losses.tokens_per_second {
         parts.push(format!("{speed:.0} tokens/s"));
@@ -152,9 +182,25 @@ mod tests {
         losses.take(&metrics(0, None, Some(5.0)));
         losses.take(&metrics(1, Some(4.0), None));
         losses.take(&metrics(4, Some(1.0), Some(2.0)));
-        let first_and_last = (losses.train_first, losses.train_last);
-        assert_eq!(first_and_last, (Some(4.0), Some(1.0)));
-        assert_eq!((losses.valid_first, losses.valid_last), (Some(5.0), Some(2.0)));
+        assert_eq!(losses.train_course(), "4.000 -> 1.000");
+        assert_eq!(losses.valid_course(), "5.000 -> 2.000");
+    }
+
+    #[test]
+    fn a_job_of_two_parts_has_a_training_loss_for_each() {
+        let mut losses = Losses::default();
+        losses.take(&metrics(1, Some(4.0), None));
+        losses.take(&metrics(3, Some(1.0), None));
+        losses.take(&metrics(0, None, Some(2.0)));
+        losses.take(&metrics(1, Some(0.7), None));
+        losses.take(&metrics(4, Some(0.2), None));
+        assert_eq!(losses.train_course(), "4.000 -> 1.000, then 0.700 -> 0.200");
+        // It goes on counting, towards another number of steps.
+        let mut longer = metrics(5, Some(0.9), None);
+        longer.total_steps = 18;
+        losses.take(&longer);
+        assert_eq!(losses.train.len(), 3);
+        assert_eq!(Losses::default().train_course(), "-");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::args::{self, BackendKind, Training};
 use crate::context::Context;
 use crate::failure::Usage;
 use crate::interrupt::ctrl_c;
-use crate::progress::{Losses, Progress, loss};
+use crate::progress::{Losses, Progress};
 use crate::render::{count, fields};
 
 /// Refuses what cannot be done, before any work.
@@ -134,13 +134,10 @@ fn conclude(context: &Context, submitted: &Submitted, followed: Followed) -> Res
         told
     };
     output.either(for_programs, || {
-        let went = |first, last| {
-            Some(format!("{} -> {}", loss(first), loss(last))).filter(|_| last.is_some())
-        };
         fields(&[
             ("model", Some(model.to_string())),
-            ("loss", went(losses.train_first, losses.train_last)),
-            ("held-out loss", went(losses.valid_first, losses.valid_last)),
+            ("loss", Some(losses.train_course())),
+            ("held-out loss", losses.valid.map(|course| course.to_string())),
             ("tokens trained on", status.trained_tokens.map(|tokens| tokens.to_string())),
             ("ask it", Some(format!("attune ask --model {model} \"...\""))),
         ])

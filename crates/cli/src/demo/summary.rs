@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::Outcome;
 use crate::demo::home::Home;
 use crate::demo::story::Step;
-use crate::progress::{Losses, loss};
+use crate::progress::Losses;
 use crate::render::{Output, summary};
 
 /// All figures of a run.
@@ -115,10 +115,7 @@ impl Summary {
 
     /// What the demo sets out to show.
     fn checks(&self) -> Vec<(&'static str, bool)> {
-        let lower = |losses: &Losses| match (losses.valid_first, losses.valid_last) {
-            (Some(first), Some(last)) => last < first,
-            _ => false,
-        };
+        let lower = |losses: &Losses| losses.valid.is_some_and(|loss| loss.last < loss.first);
         let right = |n: usize, answer: fn(&Answers) -> &Option<String>| {
             self.questions.get(n).is_some_and(|answers| {
                 answer(answers).as_deref() == Some(answers.expected.as_str())
@@ -165,9 +162,8 @@ impl Summary {
         );
         for (what, trained) in [("training", &self.training), ("learning", &self.learning)] {
             let losses = &trained.losses;
-            let went = |first, last| format!("{} -> {}", loss(first), loss(last));
-            row(&format!("{what}: loss"), went(losses.train_first, losses.train_last));
-            row(&format!("{what}: held-out loss"), went(losses.valid_first, losses.valid_last));
+            row(&format!("{what}: loss"), losses.train_course());
+            row(&format!("{what}: held-out loss"), losses.valid_course());
             row(&format!("{what}: model"), trained.model.to_string());
         }
         let mood = &self.sentiment;
@@ -205,16 +201,15 @@ const WIDTH: u16 = 96;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::progress::Course;
 
     fn trained(valid_first: f64, valid_last: f64) -> Trained {
+        let mut losses = Losses::default();
+        losses.valid = Some(Course { first: valid_first, last: valid_last });
         Trained {
             job: "ftjob-1".into(),
             model: "ft:attune-tiny:baikal:1".into(),
-            losses: Losses {
-                valid_first: Some(valid_first),
-                valid_last: Some(valid_last),
-                ..Losses::default()
-            },
+            losses,
             trained_tokens: None,
         }
     }
