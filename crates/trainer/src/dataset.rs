@@ -324,12 +324,11 @@ impl Dataset {
 
     /// What to say if no example has a good answer.
     fn nothing_to_measure(&self) -> Error {
-        let message = match self.examples.len() {
-            0 => "there is no example to measure on".to_owned(),
-            n => format!(
-                "there is no example to measure on: all {n} answers are negative; \
-                 add a good answer to the same prompts"
-            ),
+        let message = if self.examples.is_empty() {
+            "there is no example to measure on"
+        } else {
+            "there is no example to measure on: every answer is negative; \
+             add a good answer to the same prompts"
         };
         let mut files = self.examples.iter().map(|example| &example.origin.file);
         let file = files.next().cloned().flatten();

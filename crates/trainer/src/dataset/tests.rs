@@ -91,7 +91,7 @@ fn validation_without_a_good_answer_is_refused_with_the_file_if_there_is_one() {
     let refused = |examples| Dataset::new(examples).into_validation().unwrap_err().to_string();
     assert_eq!(refused(Vec::new()), "data: there is no example to measure on");
     let of = |file: &str| bad("p", "no").with_origin(Origin::file_line(file, 3));
-    let told = ": there is no example to measure on: all 2 answers are negative; \
+    let told = ": there is no example to measure on: every answer is negative; \
                 add a good answer to the same prompts";
     assert_eq!(refused(vec![of("v.jsonl"), of("v.jsonl")]), format!("v.jsonl{told}"));
     assert_eq!(refused(vec![of("v.jsonl"), of("w.jsonl")]), format!("data{told}"));
