@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use openai_api::{CreateFineTuningJob, FileId, FilePurpose, FineTuningJob};
-use trainer::{Dataset, Error, Example, Hyperparameters, JobStatus, Label, Method, TrainingJob};
+use trainer::{Dataset, Error, Hyperparameters, JobStatus, Method, TrainingJob};
 
 use crate::app::App;
 use crate::body::JsonBody;
@@ -46,12 +46,13 @@ async fn submit(
 
 async fn read(app: &App, request: &CreateFineTuningJob) -> Result<TrainingJob, Failure> {
     let method = Method::from_request(request)?;
-    let training = dataset(app, &request.training_file, "training_file").await?;
+    let training = read_file(app, &request.training_file, "training_file", Ok).await?;
     let mut job = TrainingJob::new(request.model.clone(), training.curate())
         .with_method(method)
         .with_hyperparameters(Hyperparameters::from_request(request));
     if let Some(file) = &request.validation_file {
-        job = job.with_validation(good_answers(dataset(app, file, "validation_file").await?));
+        let examples = read_file(app, file, "validation_file", Dataset::into_validation).await?;
+        job = job.with_validation(examples);
     }
     job.suffix.clone_from(&request.suffix);
     // The wire knows signed seeds; all that counts is that equal ones stay equal.
@@ -59,7 +60,13 @@ async fn read(app: &App, request: &CreateFineTuningJob) -> Result<TrainingJob, F
     Ok(job)
 }
 
-async fn dataset(app: &App, id: &FileId, param: &'static str) -> Result<Dataset, Failure> {
+/// What `make` makes of the examples in an uploaded file.
+async fn read_file<T: Send + 'static>(
+    app: &App,
+    id: &FileId,
+    param: &'static str,
+    make: impl FnOnce(Dataset) -> trainer::Result<T> + Send + 'static,
+) -> Result<T, Failure> {
     let unknown = || {
         let message = "no file has this id; upload it first, with the purpose fine-tune";
         Failure::invalid(param, message).with_code("invalid_file_id")
@@ -71,21 +78,10 @@ async fn dataset(app: &App, id: &FileId, param: &'static str) -> Result<Dataset,
         return Err(Failure::invalid(param, message).with_code("invalid_file_purpose"));
     }
     let path = files.content_path(id.as_str()).ok_or_else(unknown)?;
-    let read = tokio::task::spawn_blocking(move || Dataset::from_jsonl_file(path)).await;
+    let read = tokio::task::spawn_blocking(move || make(Dataset::from_jsonl_file(path)?)).await;
     let read = read.map_err(|error| Failure::internal("the file could not be read", error))?;
     read.map_err(|error| match error {
         Error::InvalidData(problems) => bad_data(param, &file.filename, problems),
         other => other.into(),
     })
-}
-
-/// What a model can be measured on: good answers, and of preferences the better ones.
-fn good_answers(set: Dataset) -> Vec<Example> {
-    let examples = set.examples.into_iter().filter(|example| example.label == Label::Positive);
-    let preferred = set.preferences.into_iter().map(|pair| {
-        let mut messages = pair.prompt;
-        messages.push(pair.preferred);
-        Example::new(messages).with_origin(pair.origin)
-    });
-    examples.chain(preferred).collect()
 }
