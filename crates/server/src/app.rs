@@ -11,7 +11,8 @@ use openai_api::ChatBackend;
 use crate::failure::Failure;
 use crate::files::FileStore;
 
-/// Is told the request id and the cause of each answer with a status from 500 on.
+/// Is told the request id and the cause of each answer with a status from 500 on, and of each
+/// record that a list leaves out.
 pub(crate) type FailureHook = Arc<dyn Fn(&str, &(dyn StdError + 'static)) + Send + Sync>;
 
 /// What the handlers share.

@@ -15,22 +15,40 @@ pub(crate) fn temporary(dir: &Path) -> Result<NamedTempFile> {
 
 /// Puts `value` at `path` in one step.
 pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
-    let dir = path.parent().ok_or(ErrorKind::InvalidInput)?;
-    let mut file = temporary(dir)?;
-    serde_json::to_writer(&mut file, value)?;
-    file.flush()?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
+    let write = || {
+        let dir = path.parent().ok_or(ErrorKind::InvalidInput)?;
+        let mut file = temporary(dir)?;
+        serde_json::to_writer(&mut file, value)?;
+        file.flush()?;
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        Ok(())
+    };
+    write().map_err(|source| failed("write", path, source))
 }
 
 /// What is at `path`, or `None` if nothing is.
 pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
-    match std::fs::read(path) {
-        Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
+    let read = match std::fs::read(path) {
+        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(Error::from),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
-    }
+    };
+    read.map_err(|source| failed("read", path, source))
+}
+
+/// The same error, with what was tried and where.
+fn failed(action: &'static str, path: &Path, source: Error) -> Error {
+    let path = path.to_owned();
+    Error::new(source.kind(), AtPath { action, path, source })
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("could not {action} {}", path.display())]
+struct AtPath {
+    action: &'static str,
+    path: PathBuf,
+    source: Error,
 }
 
 /// Does what blocks where blocking is no harm.

@@ -3,27 +3,33 @@
 mod store;
 mod upload;
 
-use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use futures_util::stream;
 use openai_api::{File, FileDeleted, FileId, Page};
 use tokio::io::AsyncReadExt;
 
 use crate::app::App;
+use crate::exchange::RequestId;
 use crate::failure::Failure;
 pub(crate) use crate::files::store::FileStore;
 pub(crate) use crate::files::upload::upload;
 use crate::query::{Id, Limit, Query};
 
+/// The files whose records can be read; of the others, whoever runs the server is told.
 pub(crate) async fn list(
     State(app): State<App>,
+    Extension(request_id): Extension<RequestId>,
     query: Query,
 ) -> Result<Json<Page<File>>, Failure> {
-    let mut files = app.files()?.list().await.map_err(storage_failed)?;
+    let (mut files, unreadable) = app.files()?.list().await.map_err(storage_failed)?;
+    for error in unreadable {
+        app.report(request_id.as_str(), &storage_failed(error));
+    }
     if let Some(purpose) = query.get("purpose") {
         files.retain(|file| file.purpose.as_ref().is_some_and(|its| its.as_str() == purpose));
     }

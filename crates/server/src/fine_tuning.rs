@@ -7,13 +7,14 @@ mod watches;
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 use openai_api::{CreateFineTuningJob, FineTuningCheckpoint, FineTuningEvent, FineTuningJob, Page};
 use serde_json::Value;
 use trainer::{Hyperparameters, JobId, JobStatus, Method, Trainer};
 
 use crate::app::App;
+use crate::exchange::RequestId;
 use crate::failure::Failure;
 use crate::files::{FileStore, storage_failed};
 pub(crate) use crate::fine_tuning::create::create;
@@ -42,8 +43,11 @@ impl FineTuning {
     }
 }
 
+/// The trainer's jobs. One whose request can no longer be read is told without it, and whoever runs
+/// the server is told why.
 pub(crate) async fn list(
     State(app): State<App>,
+    Extension(request_id): Extension<RequestId>,
     query: Query,
 ) -> Result<Json<Page<FineTuningJob>>, Failure> {
     let fine_tuning = app.fine_tuning()?;
@@ -51,7 +55,11 @@ pub(crate) async fn list(
     let page = query.page(jobs, Limit { default: 20, most: 100 }, |job| job.id.as_str())?;
     let mut jobs = Vec::new();
     for status in page.data {
-        jobs.push(fine_tuning.told(status).await?);
+        let request = fine_tuning.ledger.read(&status.id).await.unwrap_or_else(|error| {
+            app.report(request_id.as_str(), &storage_failed(error));
+            None
+        });
+        jobs.push(told(status, request));
     }
     let mut whole = Page::whole(jobs);
     (whole.has_more, whole.extra) = (page.has_more, page.extra);

@@ -117,7 +117,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Tells `hook` the request id and the cause of each answer with a status from 500 on.
+    /// Tells `hook` the request id and the cause of each answer with a status from 500 on, and of
+    /// each record in the files folder that a list leaves out because it cannot be read.
     ///
     /// Clients are told the id and not the cause, which may name files of this machine.
     #[must_use]

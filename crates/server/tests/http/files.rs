@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use crate::support::{Api, FORM_TYPE, builder, form, names, within};
+use crate::support::{Answer, Api, FORM_TYPE, builder, form, listener, names, within};
 
 fn ids(page: &Value) -> Vec<&str> {
     page["data"].as_array().unwrap().iter().map(|file| file["id"].as_str().unwrap()).collect()
@@ -91,6 +91,31 @@ async fn files_survive_a_restart() {
     assert_eq!(api.get("/v1/files").await.ok()["data"], json!([file]));
     let content = api.get(&format!("/v1/files/{}/content", file["id"].as_str().unwrap())).await;
     assert_eq!(content.text(), "я");
+}
+
+#[tokio::test]
+async fn a_damaged_record_is_told_to_whoever_runs_the_server_and_hides_no_other_file() {
+    let dir = TempDir::new().unwrap();
+    let (hook, told) = listener();
+    let api = Api::start(builder().0.with_files_dir(dir.path()).on_failure(hook)).await;
+    let sound = api.upload("a", "vision", b"a").await.ok();
+    let damaged = api.upload("b", "vision", b"b").await.ok();
+    let id = damaged["id"].as_str().unwrap();
+    let record = dir.path().join(format!("{id}.json"));
+    std::fs::write(&record, "{\"stored_ns\": 1").unwrap();
+
+    let list = api.get("/v1/files").await;
+    assert_eq!(list.ok()["data"], json!([sound]));
+    let one = api.get(&format!("/v1/files/{id}")).await;
+    assert_eq!(
+        one.error(),
+        "500 - -: the files folder could not be read or written (request REQUEST)"
+    );
+    let expected = format!("could not read {}", record.display());
+    let of = |answer: &Answer| (answer.header("x-request-id").to_owned(), expected.clone());
+    assert_eq!(*told.lock().unwrap(), [of(&list), of(&one)]);
+    // There is a way out for clients.
+    assert_eq!(api.delete(&format!("/v1/files/{id}")).await.status, 200);
 }
 
 #[tokio::test]

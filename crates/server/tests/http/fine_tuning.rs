@@ -5,10 +5,10 @@ use std::sync::Arc;
 use expect_test::{Expect, expect};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use trainer::{JobState, Method, Metrics, TrainingEvent};
+use trainer::{Dataset, JobState, Method, Metrics, TrainingEvent};
 
 use crate::hand_trainer::HandTrainer;
-use crate::support::{Api, builder};
+use crate::support::{Api, builder, listener};
 
 const JOBS: &str = "/v1/fine_tuning/jobs";
 
@@ -129,7 +129,9 @@ async fn preferences_are_trained_on_by_dpo() {
     let submitted = setup.trainer.job(0);
     assert_eq!((submitted.method, submitted.hyperparameters.beta), (Method::Dpo, Some(0.2)));
     assert_eq!(submitted.training.preferences[0].rejected.text(), "нет");
-    assert_eq!(submitted.validation[0].answer().unwrap().text(), "да");
+    let validation = Dataset::new(submitted.validation).curate();
+    assert_eq!(validation.supervised[0].answer().unwrap().text(), "да");
+    assert_eq!(validation.preferences, submitted.training.preferences);
     assert_eq!(job["method"]["dpo"]["hyperparameters"]["beta"], 0.2);
 }
 
@@ -155,6 +157,40 @@ async fn a_file_with_faults_is_refused_with_their_lines() {
     let request = json!({"model": "echo", "training_file": sound, "validation_file": file});
     setup.refused(request, expect!["400 validation_file invalid_validation_file: validation_file: data.jsonl, line 2, column messages[1].content: is empty; there is nothing to learn; data.jsonl, line 3: must be an object, found a string"]).await;
     assert_eq!(setup.api.get(JOBS).await.ok()["data"], json!([]));
+}
+
+#[tokio::test]
+async fn a_validation_file_without_a_good_answer_is_refused() {
+    let setup = Setup::new().await;
+    let training = setup.upload(&[good("q", "a")]).await;
+    let bad = json!({"prompt": "секрет", "completion": "секрет", "label": false});
+    let validation = setup.upload(&[bad]).await;
+    let request =
+        json!({"model": "echo", "training_file": training, "validation_file": validation});
+    setup.refused(request, expect!["400 validation_file invalid_validation_file: validation_file: data.jsonl: there is no example to measure on: every answer is negative; add a good answer to the same prompts"]).await;
+}
+
+#[tokio::test]
+async fn a_list_tells_a_job_whose_record_is_damaged_without_it() {
+    let (dir, trainer) = (TempDir::new().unwrap(), Arc::new(HandTrainer::default()));
+    let (hook, told) = listener();
+    let server = builder().0.with_files_dir(dir.path()).with_trainer(Arc::clone(&trainer) as _);
+    let api = Api::start(server.on_failure(hook)).await;
+    let setup = Setup { dir, trainer, api };
+    let (damaged, sound) = (setup.submit().await, setup.submit().await);
+    let record = setup.dir.path().join("jobs/job%3a0.json");
+    std::fs::write(&record, "{").unwrap();
+
+    let answer = setup.api.get(JOBS).await;
+    let page = answer.ok();
+    assert_eq!(page["data"][0], sound);
+    assert_eq!(
+        (&page["data"][1]["id"], &page["data"][1]["status"]),
+        (&damaged["id"], &damaged["status"])
+    );
+    assert_eq!(page["data"][1]["training_file"], Value::Null);
+    let expected = format!("could not read {}", record.display());
+    assert_eq!(*told.lock().unwrap(), [(answer.header("x-request-id").to_owned(), expected)]);
 }
 
 #[tokio::test]

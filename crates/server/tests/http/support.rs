@@ -1,8 +1,9 @@
 //! A server on a free port, and a client that asks it.
 
+use std::error::Error;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use reqwest::Method;
@@ -145,6 +146,18 @@ pub(crate) fn builder() -> (ServerBuilder, UnboundedReceiver<()>) {
     let (echo, told) = Echo::new();
     (Server::builder(Arc::new(echo)), told)
 }
+
+/// A hook for failures, and what it is told: request ids and causes.
+pub(crate) fn listener() -> (impl Fn(&str, &(dyn Error + 'static)) + Send + Sync + 'static, Told) {
+    let told = Told::default();
+    let heard = Arc::clone(&told);
+    let hook = move |id: &str, cause: &(dyn Error + 'static)| {
+        heard.lock().unwrap().push((id.to_owned(), cause.to_string()));
+    };
+    (hook, told)
+}
+
+pub(crate) type Told = Arc<Mutex<Vec<(String, String)>>>;
 
 pub(crate) fn form(filename: &str, purpose: &str, content: &[u8]) -> Vec<u8> {
     let mut form = format!(
