@@ -1,6 +1,6 @@
 //! Files in a folder, each with what is known of it beside it.
 
-use std::io::{ErrorKind, Result};
+use std::io::{Error, ErrorKind, Result};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -55,7 +55,7 @@ impl FileStore {
     ) -> Result<File> {
         let store = self.clone();
         blocking(move || {
-            let id = random::id(ID_PREFIX);
+            let id = random::secret_id(ID_PREFIX)?;
             content.as_file().sync_all()?;
             let bytes = content.as_file().metadata()?.len();
             let stored_ns = now();
@@ -72,22 +72,25 @@ impl FileStore {
         .await
     }
 
-    /// All files, newest first.
-    pub(crate) async fn list(&self) -> Result<Vec<File>> {
+    /// All files, newest first, and why records were left out.
+    pub(crate) async fn list(&self) -> Result<(Vec<File>, Vec<Error>)> {
         let store = self.clone();
         blocking(move || {
-            let mut records: Vec<Record> = Vec::new();
+            let (mut records, mut unreadable) = (Vec::<Record>::new(), Vec::new());
             for entry in std::fs::read_dir(&store.dir)? {
                 let name = entry?.file_name();
                 let id = name.to_str().and_then(|name| name.strip_suffix(RECORD));
                 let Some(id) = id.filter(|id| is_id(id)) else { continue };
-                // It may have been deleted since the folder was read.
-                records.extend(read_json::<Record>(&store.record_path(id))?);
+                match read_json::<Record>(&store.record_path(id)) {
+                    // It may have been deleted since the folder was read.
+                    Ok(record) => records.extend(record),
+                    Err(error) => unreadable.push(error),
+                }
             }
             records.sort_by(|a, b| {
                 (b.stored_ns, b.file.id.as_str()).cmp(&(a.stored_ns, a.file.id.as_str()))
             });
-            Ok(records.into_iter().map(|record| record.file).collect())
+            Ok((records.into_iter().map(|record| record.file).collect(), unreadable))
         })
         .await
     }
@@ -159,7 +162,7 @@ mod tests {
 
     #[test]
     fn only_what_a_store_made_is_an_id() {
-        assert!(is_id(&random::id(ID_PREFIX)));
+        assert!(is_id(&random::secret_id(ID_PREFIX).unwrap()));
         for text in ["", "file-", "file-a.json", "file-../x", "../file-a", "file-a/b", "file-я"] {
             assert!(!is_id(text), "{text}");
         }
