@@ -1,0 +1,5 @@
+//! The suite of `ChatBackend` over each backend.
+
+mod embedded;
+mod embedded_over_http;
+mod scripted;

@@ -1,0 +1,25 @@
+use super::run::{attune, attune_home};
+
+#[tokio::test]
+async fn a_job_is_trained_noted_listed_and_shown() {
+    let home = attune_home();
+    let data = "prompt,completion\nWhat colour is the boathouse?,Green.\n";
+    let args = ["train", "--data", data, "--epochs", "2", "--suffix", "boat", "--json"];
+    let Some(trained) = attune(home.path(), &args).await else { return };
+    let out = trained.ok();
+    let last: serde_json::Value = serde_json::from_str(out.lines().last().unwrap())
+        .or_else(|_| serde_json::from_str(&out))
+        .unwrap();
+    let model = last["fine_tuned_model"].as_str().unwrap();
+    assert!(model.starts_with("ft:attune-tiny:boat:"), "{last}");
+    let id = last["id"].as_str().unwrap();
+
+    let models = attune(home.path(), &["models"]).await.unwrap().ok();
+    assert!(models.contains(model), "{models}");
+    let listed = attune(home.path(), &["jobs", "list"]).await.unwrap().ok();
+    assert!(listed.contains(id) && listed.contains("succeeded"), "{listed}");
+    let shown = attune(home.path(), &["jobs", "show", id, "--json"]).await.unwrap().json();
+    assert_eq!(shown["fine_tuned_model"], model);
+    let noted = crate::support::read_json(&home.path().join("job_ids.json"));
+    assert_eq!(noted[0]["id"], id);
+}

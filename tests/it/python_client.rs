@@ -1,0 +1,34 @@
+//! The official Python client against `attune serve`.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use tokio::process::Command;
+
+use crate::cli::{Serving, attune_home};
+
+#[tokio::test]
+async fn the_official_client_lists_chats_uploads_trains_and_uses_the_new_model() {
+    let Some(python) = std::env::var_os("ATTUNE_TEST_PYTHON") else {
+        eprintln!(
+            "not run: ATTUNE_TEST_PYTHON names no Python with the client; `cargo xtask test` makes one"
+        );
+        return;
+    };
+    let home = attune_home();
+    let Some(serving) = Serving::start(&home, &[]).await else { return };
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/official_client.py");
+    let output = Command::new(python)
+        .arg(script)
+        .arg(serving.base_url())
+        .env_remove("OPENAI_API_KEY")
+        .env_remove("OPENAI_BASE_URL")
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .unwrap();
+    let (out, err) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{out}\n{err}");
+    assert!(out.trim_end().ends_with("all steps passed"), "{out}");
+}

@@ -1,0 +1,4 @@
+//! The suite of `Trainer` over each trainer.
+
+mod embedded;
+mod hosted;
