@@ -205,6 +205,22 @@ mod tests {
         check(&[], &["abc"], "abc", false);
     }
 
+    proptest::proptest! {
+        #[test]
+        fn however_a_text_is_cut_it_is_told_up_to_the_first_stop(
+            pieces in proptest::collection::vec("[abж]{0,3}", 0..8),
+            stop in proptest::collection::vec("[abж]{1,3}", 0..3),
+        ) {
+            let whole = pieces.concat();
+            let end = stop.iter().filter_map(|stop| whole.find(stop.as_str())).min();
+            let mut filter = StopFilter::new(&stop);
+            let mut told: String = pieces.iter().map(|piece| filter.push(piece)).collect();
+            proptest::prop_assert_eq!(filter.stopped(), end.is_some());
+            told.push_str(&filter.finish());
+            proptest::prop_assert_eq!(&told, &whole[..end.unwrap_or(whole.len())]);
+        }
+    }
+
     fn choose(temperature: f32, top_p: f32, seed: u64) -> Vec<u32> {
         let sampling =
             Sampling { temperature, top_p, seed: Some(seed), limit: None, stop: Vec::new() };

@@ -20,7 +20,7 @@ fn exp(x: f32) -> f32 {
     let p = p * f + 8.333_452e-3;
     let p = p * f + 4.166_579_6e-2;
     let p = p * f + 1.666_666_5e-1;
-    let p = p * f + 5.000_000_1e-1;
+    let p = p * f + 0.5;
     let y = p * f * f + f + 1.0;
     f32::from_bits((((n as i32) + 127) << 23) as u32) * y
 }
@@ -456,10 +456,12 @@ mod tests {
         (0..len).map(|_| rng.f32() * 2.0 - 1.0).collect()
     }
 
+    #[cfg(feature = "train")]
     fn total(values: &[f32], weights: &[f32]) -> f64 {
         values.iter().zip(weights).map(|(v, w)| f64::from(*v) * f64::from(*w)).sum()
     }
 
+    #[cfg(feature = "train")]
     /// Compares a gradient with central differences of `loss`.
     #[track_caller]
     fn check_gradient(x: &[f32], gradient: &[f32], loss: impl Fn(&[f32]) -> f64) {
@@ -486,6 +488,7 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "train")]
     #[test]
     fn the_gradient_of_rms_norm_agrees_with_differences() {
         let (x, weight, grad) = (noise(1, 36), noise(2, 12), noise(3, 36));
@@ -494,6 +497,7 @@ mod tests {
         check_gradient(&weight, &by_weight, |weight| total(&rms_norm(&x, weight, 1e-5), &grad));
     }
 
+    #[cfg(feature = "train")]
     #[test]
     fn the_gradient_of_swiglu_agrees_with_differences() {
         let (gate, up, grad) = (noise(1, 20), noise(2, 20), noise(3, 20));
@@ -502,6 +506,7 @@ mod tests {
         check_gradient(&up, &by_up, |up| total(&swiglu(&gate, up), &grad));
     }
 
+    #[cfg(feature = "train")]
     #[test]
     fn the_gradient_of_attention_agrees_with_differences() {
         let heads = Heads { query: 4, key: 2, dim: 6 };
@@ -515,6 +520,7 @@ mod tests {
         check_gradient(&v, &by_v, |v| total(&attention(heads, &spans, &q, &k, v), &grad));
     }
 
+    #[cfg(feature = "train")]
     #[test]
     fn the_gradient_of_log_probs_agrees_with_differences() {
         let (logits, targets, grad) = (noise(1, 33), [2, 0, 10], noise(2, 3));

@@ -87,6 +87,7 @@ impl Llama {
 
     /// The last hidden states of several sequences at once, one row per token, and how they came
     /// about.
+    #[cfg(feature = "train")]
     pub(crate) fn hidden(&self, batch: &Packed) -> Result<(Tensor, Tape)> {
         let mut layers = Vec::with_capacity(self.layers.len());
         let mut attend = |_, q: &Tensor, k: &Tensor, v: &Tensor| {
@@ -171,8 +172,8 @@ impl Llama {
 }
 
 /// What happened on the way to the last hidden states, to find the gradients by.
+#[cfg(feature = "train")]
 #[derive(Debug)]
-#[cfg_attr(not(feature = "train"), expect(dead_code, reason = "read by the backward pass only"))]
 pub(crate) struct Tape {
     layers: Vec<Step>,
     /// What the last norm took in.
@@ -197,6 +198,7 @@ struct Step {
 }
 
 /// Several sequences laid end to end: no padding, and no attention from one to another.
+#[cfg(feature = "train")]
 #[derive(Debug)]
 pub(crate) struct Packed {
     tokens: Vec<u32>,
@@ -204,6 +206,7 @@ pub(crate) struct Packed {
     spans: Vec<Span>,
 }
 
+#[cfg(feature = "train")]
 impl Packed {
     pub(crate) fn new<'a>(sequences: impl IntoIterator<Item = &'a [u32]>) -> Self {
         let (mut tokens, mut positions, mut spans) = (Vec::new(), Vec::new(), Vec::new());
@@ -217,7 +220,6 @@ impl Packed {
     }
 
     /// The rows of each sequence.
-    #[cfg(feature = "train")]
     pub(crate) fn rows(&self) -> impl Iterator<Item = Range<usize>> {
         self.spans.iter().map(|span| span.queries.clone())
     }
@@ -256,15 +258,18 @@ pub(crate) mod tests {
         config.tensors().into_iter().map(noise).collect()
     }
 
+    #[cfg(feature = "train")]
     fn model() -> Llama {
         Llama::new(small(), &noise_tensors(&small(), 7), "m").unwrap()
     }
 
+    #[cfg(feature = "train")]
     fn packed_logits(model: &Llama, sequences: &[&[u32]]) -> Vec<Vec<f32>> {
         let (hidden, _) = model.hidden(&Packed::new(sequences.iter().copied())).unwrap();
         model.logits(&hidden).unwrap().to_vec2().unwrap()
     }
 
+    #[cfg(feature = "train")]
     #[track_caller]
     fn close(a: &[f32], b: &[f32]) {
         assert_eq!(a.len(), b.len());
@@ -273,6 +278,7 @@ pub(crate) mod tests {
         }
     }
 
+    #[cfg(feature = "train")]
     #[test]
     fn a_step_with_the_cache_equals_the_whole_pass() {
         let (model, tokens) = (model(), [3, 1, 4, 1, 5, 9, 2, 6]);
@@ -284,6 +290,7 @@ pub(crate) mod tests {
         }
     }
 
+    #[cfg(feature = "train")]
     #[test]
     fn a_sequence_gives_the_same_whatever_is_packed_beside_it() {
         let model = model();

@@ -140,7 +140,7 @@ fn id_of(name: &str) -> Option<ModelId> {
 /// The model that ships with the program.
 pub(crate) const BASE: &str = "attune-tiny";
 
-const BASE_FILES: ModelFiles = ModelFiles::Embedded(
+pub(crate) const BASE_FILES: ModelFiles = ModelFiles::Embedded(
     BASE,
     &[
         ("about.json", include_bytes!("../attune-tiny/about.json")),

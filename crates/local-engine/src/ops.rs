@@ -5,7 +5,9 @@
 
 use candle_core::{CpuStorage, DType, Device, Layout, Result, Storage, Tensor};
 
-use crate::kernels::{self, Heads, RopeTables, Span};
+use crate::kernels::{self, RopeTables};
+#[cfg(feature = "train")]
+use crate::kernels::{Heads, Span};
 
 /// `x · weightᵀ`
 pub(crate) fn linear(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
@@ -40,6 +42,7 @@ pub(crate) fn rotate(
 }
 
 /// Causal attention within each span.
+#[cfg(feature = "train")]
 pub(crate) fn attention(
     heads: Heads,
     spans: &[Span],

@@ -112,7 +112,10 @@ fn same(value: &Value, plain: &str) -> bool {
     match value {
         Value::String(text) => text == plain,
         Value::Number(number) => number.as_f64() == plain.parse().ok(),
-        other => other.to_string() == plain,
+        other => {
+            let text = other.to_string();
+            text == plain
+        }
     }
 }
 

@@ -60,48 +60,64 @@ impl TextCodec {
 pub(crate) struct Incremental<'a> {
     codec: &'a TextCodec,
     tokens: Vec<u32>,
-    /// Tokens from here on are decoded anew each time, so that the text has its context.
+    /// Tokens from here on are decoded anew each time; those before `whole` give the others context.
     context: usize,
-    /// Tokens up to here have been told.
+    /// The text of all tokens before this one has been told.
+    whole: usize,
+    /// How many bytes of the text from `context` on have been told.
     told: usize,
 }
 
 impl<'a> Incremental<'a> {
     pub(crate) fn new(codec: &'a TextCodec) -> Self {
-        Self { codec, tokens: Vec::new(), context: 0, told: 0 }
+        Self { codec, tokens: Vec::new(), context: 0, whole: 0, told: 0 }
     }
 
     /// Takes the next token and returns the text that is certain by now.
     pub(crate) fn push(&mut self, token: u32) -> Result<String> {
         self.tokens.push(token);
-        let text = self.untold()?;
+        let text = self.text()?;
         // The decoder writes U+FFFD for bytes that are no character yet.
-        if text.ends_with(char::REPLACEMENT_CHARACTER) && self.waiting() < LONGEST_CHARACTER {
-            return Ok(String::new());
+        let certain = text.trim_end_matches(char::REPLACEMENT_CHARACTER).len();
+        let piece = text.get(self.told..certain).unwrap_or_default().to_owned();
+        if certain < text.len() {
+            self.told = self.told.max(certain);
+        } else if !piece.is_empty() {
+            (self.context, self.whole) = (self.whole, self.tokens.len());
+            self.told = self.text()?.len();
         }
-        if !text.is_empty() {
-            self.context = self.told;
-            self.told = self.tokens.len();
-        }
-        Ok(text)
+        Ok(piece)
     }
 
     /// Returns what was held back, as far as it is text.
     pub(crate) fn finish(self) -> Result<String> {
-        self.untold()
+        Ok(self.text()?.get(self.told..).unwrap_or_default().to_owned())
     }
 
-    fn waiting(&self) -> usize {
-        self.tokens.len() - self.told
-    }
-
-    fn untold(&self) -> Result<String> {
-        let before = self.codec.decode(&self.tokens[self.context..self.told])?;
-        let mut text = self.codec.decode(&self.tokens[self.context..])?;
-        let start = if text.starts_with(&before) { before.len() } else { text.len() };
-        Ok(text.split_off(start))
+    fn text(&self) -> Result<String> {
+        self.codec.decode(&self.tokens[self.context..])
     }
 }
 
-/// A character takes at most so many tokens: one for each of its bytes.
-const LONGEST_CHARACTER: usize = 4;
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::BASE_FILES;
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_comes_back_whole_and_no_piece_cuts_a_character(text in "\\PC*") {
+            let codec = TextCodec::load(&BASE_FILES).unwrap();
+            let mut incremental = Incremental::new(&codec);
+            let mut told = String::new();
+            for token in codec.encode(&text).unwrap() {
+                let piece = incremental.push(token).unwrap();
+                proptest::prop_assert!(!piece.contains(char::REPLACEMENT_CHARACTER)
+                    || text.contains(char::REPLACEMENT_CHARACTER));
+                told.push_str(&piece);
+            }
+            told.push_str(&incremental.finish().unwrap());
+            proptest::prop_assert_eq!(told, text);
+        }
+    }
+}

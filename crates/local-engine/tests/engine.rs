@@ -1,10 +1,12 @@
 //! The engine as a chat backend: the suite of the seam, and what is the engine's own.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
 use futures_util::{StreamExt, TryStreamExt};
 use local_engine::Engine;
 use openai_api::{
-    ApiError, ChatBackend, ChatBackendExt, ChatCompletion, ChatRequest, ChatStream, ContentPart,
-    Error, FinishReason, ImageUrl, Message, Model, ResponseFormat, Result,
+    ApiError, ChatBackend, ChatBackendExt, ChatChunk, ChatCompletion, ChatRequest, ChatStream,
+    ContentPart, Error, FinishReason, ImageUrl, Message, Model, ResponseFormat, Result,
 };
 use tempfile::TempDir;
 
@@ -129,7 +131,7 @@ async fn streamed_characters_are_whole() {
     let (engine, _home) = engine();
     let stream = engine.stream(request("Как тебя зовут?")).await.unwrap();
     let chunks: Vec<_> = stream.try_collect().await.unwrap();
-    let text: String = chunks.iter().map(|chunk| chunk.text()).collect();
+    let text: String = chunks.iter().map(ChatChunk::text).collect();
     assert!(text.chars().any(|c| ('а'..='я').contains(&c)), "{text}");
     assert!(!text.contains(char::REPLACEMENT_CHARACTER), "{text}");
     assert!(chunks.len() > 3, "{}", chunks.len());

@@ -1,5 +1,6 @@
 //! What the demo rests on: a small model learns a page of answers, then one more, and forgets none.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails, and tells its figures")]
 #![cfg(feature = "train")]
 
 use std::path::Path;
@@ -67,7 +68,7 @@ async fn a_page_of_answers_is_learned_and_one_more_does_not_push_them_out() {
     assert!(learned + 2 >= lake.len(), "{learned}");
     assert!(after < 0.8 * before, "{before} -> {after}");
 
-    let new = vec![
+    let new = [
         Example::pair(
             "Which train runs along the lake?",
             "The Trans-Siberian Railway runs along its southern shore.",

@@ -1,5 +1,6 @@
 //! The trainer: the suite of the seam, and what is the local trainer's own.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 #![cfg(feature = "train")]
 
 use std::path::Path;

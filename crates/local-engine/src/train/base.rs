@@ -236,7 +236,7 @@ fn write_tokenizer(examples: &[Example], folder: &Path) -> Result<()> {
     .with_decoder(Some(bytes.into()))
     .build()
     .map_err(fail)?;
-    let texts = examples.iter().flat_map(|example| example.messages.iter().map(|m| m.text()));
+    let texts = examples.iter().flat_map(|example| example.messages.iter().map(Message::text));
     tokenizer.train(&mut trainer, texts).map_err(fail)?;
     tokenizer.save(&path, false).map_err(fail)?;
     Ok(())

@@ -161,7 +161,7 @@ mod tests {
         let shard = |share: &f32| {
             let zeros = specs.iter().map(|(_, shape)| vec![0.0; shape.iter().product()]);
             let mut gradients: Gradients = zeros.collect();
-            gradients[place] = vec![3.0 * share, -0.1 * share].repeat(8);
+            gradients[place] = [3.0 * share, -0.1 * share].repeat(8);
             Ok((gradients, f64::from(*share)))
         };
         assert_eq!(weights.step(&[0.25, 0.75], rates, shard).unwrap(), 1.0);
