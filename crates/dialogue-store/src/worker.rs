@@ -1,8 +1,8 @@
 //! A thread of its own for whatever blocks.
 
 use std::fmt;
-use std::sync::mpsc;
-use std::thread;
+use std::sync::{Arc, mpsc};
+use std::thread::{self, JoinHandle};
 
 use tokio::sync::oneshot;
 
@@ -10,14 +10,34 @@ use crate::error::{Error, Result};
 
 /// A thread that owns a `T` and does one job after the other on it, in the order they came.
 ///
-/// A job that was sent is done, also when nobody waits for it any more. The thread ends when its
-/// last handle is gone and all jobs are done.
+/// A job that was sent is done, also when nobody waits for it any more. Dropping the last handle
+/// waits until all jobs are done and the `T` is dropped, so that a program which ends leaves
+/// nothing behind: no append undone, no database half-closed.
 pub(crate) struct Worker<T> {
     store: &'static str,
-    jobs: mpsc::Sender<Job<T>>,
+    thread: Arc<Thread<T>>,
 }
 
 type Job<T> = Box<dyn FnOnce(&mut T) + Send>;
+
+struct Thread<T> {
+    jobs: Option<mpsc::Sender<Job<T>>>,
+    handle: Option<JoinHandle<()>>,
+}
+
+impl<T> Drop for Thread<T> {
+    fn drop(&mut self) {
+        // Without a sender the thread comes to its end.
+        self.jobs = None;
+        let handle = self.handle.take();
+        // A job may hold the last handle; a thread cannot wait for itself.
+        let elsewhere = |handle: &JoinHandle<()>| handle.thread().id() != thread::current().id();
+        if let Some(handle) = handle.filter(elsewhere) {
+            // A panic in a job was its caller's to see.
+            let _ = handle.join();
+        }
+    }
+}
 
 impl<T: Send + 'static> Worker<T> {
     pub(crate) fn spawn(store: &'static str, mut state: T) -> Result<Self> {
@@ -29,7 +49,10 @@ impl<T: Send + 'static> Worker<T> {
         };
         let name = format!("{store} store").to_lowercase();
         match thread::Builder::new().name(name).spawn(work) {
-            Ok(_) => Ok(Self { store, jobs }),
+            Ok(handle) => {
+                let thread = Thread { jobs: Some(jobs), handle: Some(handle) };
+                Ok(Self { store, thread: Arc::new(thread) })
+            }
             Err(error) => Err(Error::Store { store, source: error.into() }),
         }
     }
@@ -45,14 +68,15 @@ impl<T: Send + 'static> Worker<T> {
             let _ = reply.send(job(state));
         });
         let ended = || Error::Store { store: self.store, source: "its thread has ended".into() };
-        self.jobs.send(job).map_err(|_| ended())?;
+        let jobs = self.thread.jobs.as_ref().ok_or_else(ended)?;
+        jobs.send(job).map_err(|_| ended())?;
         answer.await.map_err(|_| ended())?
     }
 }
 
 impl<T> Clone for Worker<T> {
     fn clone(&self) -> Self {
-        Self { store: self.store, jobs: self.jobs.clone() }
+        Self { store: self.store, thread: Arc::clone(&self.thread) }
     }
 }
 

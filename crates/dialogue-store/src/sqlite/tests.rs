@@ -19,6 +19,20 @@ async fn dialogues_survive_reopening() {
     assert_eq!(open(&folder).unwrap().get(&id).await.unwrap(), before);
 }
 
+#[tokio::test]
+async fn a_closed_store_is_one_whole_file() {
+    let (folder, store) = new_store();
+    let id = store.create(new("kept", "one")).await.unwrap();
+    let queued = store.append(&id, vec![Turn::user("two")]);
+    // Polled once, so it is queued; then given up.
+    let _ = futures_util::FutureExt::now_or_never(queued);
+    drop(store);
+    let names: Vec<_> =
+        fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["dialogues.db"], "no write-ahead log is left behind");
+    assert_eq!(open(&folder).unwrap().get(&id).await.unwrap().turns.len(), 2);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn handles_of_one_file_lose_nothing_to_each_other() {
     let (folder, store) = new_store();
