@@ -144,17 +144,17 @@ pub enum ReplyPart {
 }
 
 /// An answer as it grows; dropping it stops the model, and keeps nothing of the exchange.
-pub struct ReplyStream {
-    parts: BoxStream<'static, Result<ReplyPart>>,
+pub struct ReplyStream<'a> {
+    parts: BoxStream<'a, Result<ReplyPart>>,
 }
 
-impl ReplyStream {
-    pub(crate) fn new(parts: BoxStream<'static, Result<ReplyPart>>) -> Self {
+impl<'a> ReplyStream<'a> {
+    pub(crate) fn new(parts: BoxStream<'a, Result<ReplyPart>>) -> Self {
         Self { parts }
     }
 }
 
-impl Stream for ReplyStream {
+impl Stream for ReplyStream<'_> {
     type Item = Result<ReplyPart>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -162,7 +162,7 @@ impl Stream for ReplyStream {
     }
 }
 
-impl std::fmt::Debug for ReplyStream {
+impl std::fmt::Debug for ReplyStream<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ReplyStream").finish_non_exhaustive()
     }

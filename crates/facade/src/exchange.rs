@@ -231,10 +231,10 @@ fn complains_of_format(error: &openai_api::Error) -> Option<&'static str> {
 const RESPONSE_FORMAT: &str = "response_format";
 
 /// Hands on the text of `chunks`, then the reply that `keep` makes of the whole.
-pub(crate) fn reply_stream<K, F>(chunks: ChatStream, keep: K) -> ReplyStream
+pub(crate) fn reply_stream<'a, K, F>(chunks: ChatStream, keep: K) -> ReplyStream<'a>
 where
-    K: FnOnce(ChatCompletion) -> F + Send + 'static,
-    F: Future<Output = Result<Reply>> + Send + 'static,
+    K: FnOnce(ChatCompletion) -> F + Send + 'a,
+    F: Future<Output = Result<Reply>> + Send + 'a,
 {
     enum Stage<K> {
         Growing(ChatStream, ChatAccumulator, K),

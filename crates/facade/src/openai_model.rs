@@ -148,7 +148,7 @@ impl OpenAiModel {
     /// # Errors
     ///
     /// Those of [`ask`](Self::ask); once the answer has begun, they come as the last part.
-    pub async fn ask_stream(&self, ask: impl Into<Ask>) -> Result<ReplyStream> {
+    pub async fn ask_stream(&self, ask: impl Into<Ask>) -> Result<ReplyStream<'static>> {
         let ask = ask.into();
         let system = self.instruction_for(&ask);
         let request = self.inner.request(&ask, self.model(), messages(system.as_deref(), &ask));

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use dialogue_store::{Dialogue, DialogueId, Speaker};
+use futures_core::future::BoxFuture;
 use openai_api::{ChatCompletion, ChatRequest, Message, ModelId};
 
-use crate::ask::{Ask, Reply};
+use crate::ask::{Ask, Reply, ReplyStream};
 use crate::convert;
 use crate::error::{Error, Result};
+use crate::exchange::{Inner, reply_stream};
 use crate::openai_model::OpenAiModel;
 
 /// A conversation: each question is asked with what was said before it.
@@ -81,14 +83,49 @@ impl Session {
     pub async fn ask(&mut self, ask: impl Into<Ask>) -> Result<Reply> {
         let ask = ask.into();
         let system = self.model.instruction_for(&ask);
-        let mut first = self.first_that_fits(&ask, system.as_deref()).await;
-        let completion = loop {
-            let request = self.request(&ask, system.as_deref(), first);
+        let (completion, sent) = self
+            .send(&ask, system.as_deref(), |inner, request, attempts| {
+                Box::pin(inner.complete(request, attempts))
+            })
+            .await?;
+        self.keep(&ask, system, sent, completion).await
+    }
+
+    /// Asks like [`ask`](Self::ask), and gives the answer as it grows.
+    ///
+    /// A stream that is dropped before its end gives the question up.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`ask`](Self::ask); once the answer has begun, they come as the last part.
+    pub async fn ask_stream(&mut self, ask: impl Into<Ask>) -> Result<ReplyStream<'_>> {
+        let ask = ask.into();
+        let system = self.model.instruction_for(&ask);
+        let (chunks, sent) = self
+            .send(&ask, system.as_deref(), |inner, request, attempts| {
+                Box::pin(inner.stream(request, attempts))
+            })
+            .await?;
+        let keep = async move |completion| self.keep(&ask, system, sent, completion).await;
+        Ok(reply_stream(chunks, keep))
+    }
+
+    /// Sends as much of the conversation as fits; tells how many bytes that were.
+    async fn send<T>(
+        &mut self,
+        ask: &Ask,
+        system: Option<&str>,
+        call: impl for<'a> Fn(&'a Inner, ChatRequest, Option<u32>) -> BoxFuture<'a, Result<T>>,
+    ) -> Result<(T, usize)> {
+        let inner = Arc::clone(self.model.inner());
+        let mut first = self.first_that_fits(ask, system).await;
+        loop {
+            let request = self.request(ask, system, first);
             let sent = text_bytes(&request.messages);
-            match self.model.inner().complete(request, ask.attempts).await {
-                Ok(completion) => {
-                    self.learn_ratio(&completion, sent);
-                    break completion;
+            match call(&inner, request, ask.attempts).await {
+                Ok(answer) => {
+                    self.left_out = first;
+                    return Ok((answer, sent));
                 }
                 // The estimate was too low, or the window is not known: leave out half of it.
                 Err(Error::Backend(error))
@@ -99,17 +136,17 @@ impl Session {
                 }
                 Err(error) => return Err(error),
             }
-        };
-        self.left_out = first;
-        self.keep(&ask, system, completion).await
+        }
     }
 
     async fn keep(
         &mut self,
         ask: &Ask,
         system: Option<String>,
+        sent_bytes: usize,
         completion: ChatCompletion,
     ) -> Result<Reply> {
+        self.learn_ratio(&completion, sent_bytes);
         let inner = Arc::clone(self.model.inner());
         let new = convert::new_session_dialogue(&self.dialogue, &completion.model);
         let answer = Message::assistant(completion.text().trim());

@@ -1,6 +1,8 @@
 use std::sync::{Arc, Mutex};
 
-use openai_api::{ApiError, ChatRequest, Role};
+use facade::{OpenAiModel, ReplyPart};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use openai_api::{ApiError, ChatChunk, ChatRequest, Delta, FinishReason, MockChatBackend, Role};
 
 use crate::support::Answering;
 
@@ -68,6 +70,26 @@ async fn a_window_that_is_not_known_is_found_by_its_errors() {
 }
 
 #[tokio::test]
+async fn a_streamed_answer_is_remembered_once_it_is_whole() {
+    let mut backend = MockChatBackend::new();
+    backend.expect_models().returning(|| Ok(Vec::new()));
+    backend.expect_stream().returning(|request| {
+        let text = format!("{} messages", request.messages.len());
+        let whole = ChatChunk::new("c", request.model, Delta::text(text), Some(FinishReason::Stop));
+        Ok(stream::iter([Ok(whole)]).boxed())
+    });
+    let model = OpenAiModel::builder().backend(Arc::new(backend)).build().unwrap();
+    let mut session = model.session();
+    for expected in ["1 messages", "3 messages"] {
+        let parts: Vec<_> = session.ask_stream("hi").await.unwrap().try_collect().await.unwrap();
+        assert_eq!(parts[0], ReplyPart::Text(expected.into()));
+    }
+    drop(session.ask_stream("given up").await.unwrap());
+    assert_eq!(session.history().len(), 4);
+    assert_eq!(model.store().get(session.dialogue()).await.unwrap().turns.len(), 4);
+}
+
+#[tokio::test]
 async fn a_question_that_was_not_answered_is_no_part_of_the_conversation() {
     let (model, _) = Answering::with(|r| match r.messages.last().unwrap().text().as_str() {
         "bad" => Err(ApiError::new(400, "no").into()),
@@ -78,4 +100,17 @@ async fn a_question_that_was_not_answered_is_no_part_of_the_conversation() {
     session.ask("good").await.unwrap();
     session.ask("bad").await.unwrap_err();
     assert_eq!(session.history().len(), 2);
+}
+
+#[tokio::test]
+async fn asking_may_move_between_threads() {
+    fn sendable<F: Send>(future: F) -> F {
+        future
+    }
+    let (model, _) = Answering::with(|_| Ok("ok".into())).build();
+    sendable(model.ask("single")).await.unwrap();
+    sendable(model.session().ask("first")).await.unwrap();
+    let mut session = model.session();
+    drop(sendable(session.ask_stream("streamed")));
+    drop(sendable(model.dynamic_train(facade::Learn::default())));
 }
