@@ -212,6 +212,10 @@ pub(crate) enum Dialogues {
     Import {
         /// The file; `-` reads standard input.
         file: PathBuf,
+        /// Each question was asked with what came before it; in the original's logs each stands
+        /// alone.
+        #[arg(long)]
+        conversation: bool,
     },
 }
 

@@ -1,7 +1,7 @@
 //! `attune ask`: one question.
 
 use anyhow::Result;
-use facade::{Ask, OpenAiModel, Reply, ReplyPart};
+use facade::{Ask, OpenAiModel, Reply, ReplyPart, ReplyStream};
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 
@@ -73,7 +73,7 @@ async fn question(words: &[String]) -> Result<String> {
 
 async fn answer(output: Output, model: &OpenAiModel, ask: Ask, stream: bool) -> Result<()> {
     let reply = match (stream, output.is_json()) {
-        (true, false) => grow(output, model, ask).await?,
+        (true, false) => grow(output, model.ask_stream(ask).await?).await?,
         (true, true) => last_of(model, ask).await?,
         (false, _) => {
             let reply = match model.ask(ask).await {
@@ -100,9 +100,8 @@ async fn answer(output: Output, model: &OpenAiModel, ask: Ask, stream: bool) -> 
     Ok(())
 }
 
-/// Writes the answer as it grows.
-async fn grow(output: Output, model: &OpenAiModel, ask: Ask) -> Result<Reply> {
-    let mut parts = model.ask_stream(ask).await?;
+/// Writes an answer as it grows.
+pub(crate) async fn grow(output: Output, mut parts: ReplyStream<'_>) -> Result<Reply> {
     let mut begun = false;
     while let Some(part) = parts.next().await {
         match part {

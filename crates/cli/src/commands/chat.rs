@@ -80,9 +80,16 @@ impl Chat<'_> {
         let output = self.context.output;
         let question = ask::with(Ask::new(question), &self.args.how);
         let session = &mut self.session;
-        let asked = async || Ok(session.ask(question.clone()).await?);
+        let asked = async || {
+            if output.is_json() {
+                return Ok(session.ask(question.clone()).await?);
+            }
+            ask::grow(output, session.ask_stream(question.clone()).await?).await
+        };
         let reply = self.context.answer(&self.model, asked).await?;
-        output.either(|| ask::to_json(&reply), || reply.text.clone())?;
+        if output.is_json() {
+            output.json(&ask::to_json(&reply))?;
+        }
         ask::note_cut(output, &reply);
         self.last = Some(reply);
         Ok(())

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use dialogue_store::{
     Dialogue, DialogueId, DialogueStoreExt as _, DialogueSummary, Feedback, NewDialogue, Query,
-    Rating, Turn,
+    Rating, SINGLE_TURN, Turn,
 };
 use futures_util::StreamExt as _;
 use serde_json::json;
@@ -26,7 +26,7 @@ pub(crate) async fn run(context: &Context, command: Dialogues) -> Result<Outcome
             rate(context, &id, turn, rating, correction).await
         }
         Dialogues::Export { id, output } => export(context, &id, output.as_deref()).await,
-        Dialogues::Import { file } => import(context, &file).await,
+        Dialogues::Import { file, conversation } => import(context, &file, conversation).await,
     }
 }
 
@@ -120,7 +120,7 @@ async fn export(context: &Context, id: &str, to: Option<&Path>) -> Result<Outcom
     Ok(Outcome::Done)
 }
 
-async fn import(context: &Context, file: &Path) -> Result<Outcome> {
+async fn import(context: &Context, file: &Path, conversation: bool) -> Result<Outcome> {
     let from_stdin = file == Path::new("-");
     let text = if from_stdin {
         stdin::all().await?.into_bytes()
@@ -128,6 +128,9 @@ async fn import(context: &Context, file: &Path) -> Result<Outcome> {
         std::fs::read(file).with_context(|| format!("could not read {}", file.display()))?
     };
     let mut new = NewDialogue::new();
+    if !conversation {
+        new = new.with_tags(vec![SINGLE_TURN.to_owned()]);
+    }
     if let Some(name) = file.file_stem().filter(|_| !from_stdin) {
         new = new.with_title(name.to_string_lossy());
     }
