@@ -6,13 +6,10 @@ async fn a_job_is_trained_noted_listed_and_shown() {
     let data = "prompt,completion\nWhat colour is the boathouse?,Green.\n";
     let args = ["train", "--data", data, "--epochs", "2", "--suffix", "boat", "--json"];
     let Some(trained) = attune(home.path(), &args).await else { return };
-    let out = trained.ok();
-    let last: serde_json::Value = serde_json::from_str(out.lines().last().unwrap())
-        .or_else(|_| serde_json::from_str(&out))
-        .unwrap();
-    let model = last["fine_tuned_model"].as_str().unwrap();
-    assert!(model.starts_with("ft:attune-tiny:boat:"), "{last}");
-    let id = last["id"].as_str().unwrap();
+    let trained = trained.json();
+    let model = trained["model"].as_str().unwrap();
+    assert!(model.starts_with("ft:attune-tiny:boat:"), "{trained}");
+    let id = trained["id"].as_str().unwrap();
 
     let models = attune(home.path(), &["models"]).await.unwrap().ok();
     assert!(models.contains(model), "{models}");

@@ -26,7 +26,7 @@ async fn dialogues_are_listed_shown_exported_and_imported() {
     let Some(imported) = attune(home.path(), &["dialogues", "import", file, "--json"]).await else {
         return;
     };
-    let id = imported.json()["id"].as_str().unwrap().to_owned();
+    let id = imported.json()["dialogue"].as_str().unwrap().to_owned();
     let listed = attune(home.path(), &["dialogues", "list", "--json"]).await.unwrap().ok();
     assert!(listed.contains(&id), "{listed}");
     let shown = attune(home.path(), &["dialogues", "show", &id]).await.unwrap().ok();
