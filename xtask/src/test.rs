@@ -123,9 +123,13 @@ fn matrix(
     built: &[Executable],
     report: &mut Report,
 ) -> Result<()> {
+    // Other crates name their own test binaries so too.
+    let home = workspace.packages.iter().find(|package| package.name == cells::PACKAGE);
     let binary = built
         .iter()
-        .find(|e| e.is_test && e.name == cells::BINARY)
+        .find(|e| {
+            e.is_test && e.name == cells::BINARY && home.is_some_and(|p| p.manifest == e.manifest)
+        })
         .with_context(|| format!("the build made no test binary `{}`", cells::BINARY))?;
     let attune = built
         .iter()
