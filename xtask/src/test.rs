@@ -173,7 +173,8 @@ fn run_cell(
         },
     };
     let mut command = binary.command();
-    command.arg("--exact").args(&tests).env("ATTUNE_BIN", &attune.path);
+    // What needs the command or the client is ignored by a plain `cargo test`.
+    command.args(["--exact", "--include-ignored"]).args(&tests).env("ATTUNE_BIN", &attune.path);
     if let Some(python) = python {
         command.env("ATTUNE_TEST_PYTHON", python);
     }

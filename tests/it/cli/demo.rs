@@ -1,9 +1,10 @@
 use super::run::{attune, attune_home};
 
 #[tokio::test]
+#[ignore = "`cargo xtask test` runs it, with the `attune` that it builds"]
 async fn the_demo_shows_a_model_learn() {
     let home = attune_home();
-    let Some(ran) = attune(home.path(), &["demo", "--json"]).await else { return };
+    let ran = attune(home.path(), &["demo", "--json"]).await;
     let summary = ran.json();
     let verbatim = summary["verbatim"]["after_training"].as_u64().unwrap();
     assert!(verbatim >= 44, "at least nine in ten of 48: {summary:#}");

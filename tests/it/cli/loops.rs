@@ -2,15 +2,16 @@ use super::run::{attune, attune_home};
 use crate::support::example;
 
 #[tokio::test]
+#[ignore = "`cargo xtask test` runs it, with the `attune` that it builds"]
 async fn an_answer_comes_plain_as_json_and_streamed_the_same() {
     let home = attune_home();
     let question = "Hello! Who are you?";
-    let Some(plain) = attune(home.path(), &["ask", question]).await else { return };
+    let plain = attune(home.path(), &["ask", question]).await;
     let plain = plain.ok();
     assert!(!plain.trim().is_empty());
-    let streamed = attune(home.path(), &["ask", question, "--stream"]).await.unwrap().ok();
+    let streamed = attune(home.path(), &["ask", question, "--stream"]).await.ok();
     assert_eq!(plain.trim(), streamed.trim());
-    let json = attune(home.path(), &["ask", question, "--json"]).await.unwrap().json();
+    let json = attune(home.path(), &["ask", question, "--json"]).await.json();
     assert_eq!(json["text"], plain.trim());
     assert_eq!(json["model"], "attune-tiny");
     for field in ["sentiment", "usage", "finish_reason", "dialogue", "turn"] {
@@ -19,54 +20,53 @@ async fn an_answer_comes_plain_as_json_and_streamed_the_same() {
 }
 
 #[tokio::test]
+#[ignore = "`cargo xtask test` runs it, with the `attune` that it builds"]
 async fn dialogues_are_listed_shown_exported_and_imported() {
     let home = attune_home();
     let file = example("dialogue.json");
     let file = file.to_str().unwrap();
-    let Some(imported) = attune(home.path(), &["dialogues", "import", file, "--json"]).await else {
-        return;
-    };
+    let imported = attune(home.path(), &["dialogues", "import", file, "--json"]).await;
     let id = imported.json()["dialogue"].as_str().unwrap().to_owned();
-    let listed = attune(home.path(), &["dialogues", "list", "--json"]).await.unwrap().ok();
+    let listed = attune(home.path(), &["dialogues", "list", "--json"]).await.ok();
     assert!(listed.contains(&id), "{listed}");
-    let shown = attune(home.path(), &["dialogues", "show", &id]).await.unwrap().ok();
+    let shown = attune(home.path(), &["dialogues", "show", &id]).await.ok();
     assert!(shown.contains("assistant"), "{shown}");
-    let exported = attune(home.path(), &["dialogues", "export", &id]).await.unwrap().json();
+    let exported = attune(home.path(), &["dialogues", "export", &id]).await.json();
     assert_eq!(exported, crate::support::read_json(std::path::Path::new(file)));
 }
 
 #[tokio::test]
+#[ignore = "`cargo xtask test` runs it, with the `attune` that it builds"]
 async fn a_rated_answer_is_learned() {
     let home = attune_home();
     let question = "What is the name of our office dog?";
-    let Some(asked) = attune(home.path(), &["ask", question, "--json"]).await else { return };
+    let asked = attune(home.path(), &["ask", question, "--json"]).await;
     let reply = asked.json();
     let (dialogue, turn) = (reply["dialogue"].as_str().unwrap(), reply["turn"].to_string());
     let better = "Our office dog is called Biscuit.";
     attune(home.path(), &["dialogues", "rate", dialogue, &turn, "down", "--correction", better])
         .await
-        .unwrap()
         .ok();
-    attune(home.path(), &["learn"]).await.unwrap().ok();
-    let after = attune(home.path(), &["ask", question, "--model", "latest"]).await.unwrap().ok();
+    attune(home.path(), &["learn"]).await.ok();
+    let after = attune(home.path(), &["ask", question, "--model", "latest"]).await.ok();
     assert_eq!(after.trim(), better);
 }
 
 #[tokio::test]
+#[ignore = "`cargo xtask test` runs it, with the `attune` that it builds"]
 async fn data_is_checked_and_counted() {
     let home = attune_home();
     let data = example("training_data.csv");
-    let Some(ran) = attune(home.path(), &["data", "check", data.to_str().unwrap()]).await else {
-        return;
-    };
+    let ran = attune(home.path(), &["data", "check", data.to_str().unwrap()]).await;
     assert!(ran.ok().contains("48"));
 }
 
 #[tokio::test]
+#[ignore = "`cargo xtask test` runs it, with the `attune` that it builds"]
 async fn sentiment_is_judged_in_both_languages() {
     let home = attune_home();
     let args = ["sentiment", "--json", "I love it!", "Это ужасно."];
-    let Some(ran) = attune(home.path(), &args).await else { return };
+    let ran = attune(home.path(), &args).await;
     let out = ran.ok();
     let (love, awful) = (out.find("\"positive\""), out.find("\"negative\""));
     assert!(love.is_some() && awful.is_some(), "{out}");

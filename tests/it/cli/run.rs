@@ -41,21 +41,19 @@ impl Ran {
     }
 }
 
-/// Runs `attune` to its end; `None`, with a word why, where it was not built.
-pub async fn attune(home: &Path, args: &[&str]) -> Option<Ran> {
-    let output = command(home)?.args(args).stdin(Stdio::null()).output().await.unwrap();
-    Some(Ran {
+/// Runs `attune` to its end.
+pub async fn attune(home: &Path, args: &[&str]) -> Ran {
+    let output = command(home).args(args).stdin(Stdio::null()).output().await.unwrap();
+    Ran {
         code: output.status.code(),
         out: String::from_utf8(output.stdout).unwrap(),
         err: String::from_utf8(output.stderr).unwrap(),
-    })
+    }
 }
 
-fn command(home: &Path) -> Option<Command> {
-    let Some(attune) = std::env::var_os("ATTUNE_BIN") else {
-        eprintln!("not run: ATTUNE_BIN names no `attune`; `cargo xtask test` builds one");
-        return None;
-    };
+fn command(home: &Path) -> Command {
+    let attune = std::env::var_os("ATTUNE_BIN")
+        .expect("ATTUNE_BIN names no `attune`; `cargo xtask test` builds one");
     let mut command = Command::new(attune);
     let ours = std::env::vars_os().map(|(name, _)| name).filter(|name| {
         let name = name.to_string_lossy();
@@ -65,7 +63,7 @@ fn command(home: &Path) -> Option<Command> {
         command.env_remove(name);
     }
     command.env("ATTUNE_HOME", home).kill_on_drop(true);
-    Some(command)
+    command
 }
 
 /// `attune serve` on a free port; it ends when this is dropped.
@@ -76,8 +74,8 @@ pub struct Serving {
 
 impl Serving {
     /// Starts it and waits until it says where it listens.
-    pub async fn start(home: &TempDir, args: &[&str]) -> Option<Self> {
-        let mut child = command(home.path())?
+    pub async fn start(home: &TempDir, args: &[&str]) -> Self {
+        let mut child = command(home.path())
             .args(["serve", "--addr", "127.0.0.1:0", "--json"])
             .args(args)
             .stdin(Stdio::null())
@@ -88,7 +86,7 @@ impl Serving {
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let line = lines.next_line().await.unwrap().expect("it ended before it listened");
         let told: Value = serde_json::from_str(&line).unwrap();
-        Some(Self { base_url: told["base_url"].as_str().unwrap().to_owned(), _child: child })
+        Self { base_url: told["base_url"].as_str().unwrap().to_owned(), _child: child }
     }
 
     pub fn base_url(&self) -> &str {
