@@ -92,6 +92,20 @@ pub enum Error {
     /// The arithmetic failed, which is a fault of the engine.
     #[error("the engine's arithmetic failed")]
     Compute(#[from] candle_core::Error),
+    /// A loss or a gradient left the range of numbers while training.
+    #[error("training diverged at step {step}; lower the learning rate")]
+    Diverged {
+        /// The step, from 1.
+        step: u64,
+    },
+    /// A trained weight is not a number that a file of weights can hold.
+    #[error("{file}: tensor {tensor} left the range of f16; lower the learning rate")]
+    NotFinite {
+        /// Which file was to be written.
+        file: String,
+        /// The tensor's name.
+        tensor: String,
+    },
     /// The text corpus of a base model cannot be used.
     #[error("{}: {problem}", path.display())]
     Corpus {

@@ -67,12 +67,20 @@ impl ModelFiles {
 }
 
 /// Writes the tensors of a model as `f16`, in an order that depends on their names only.
+///
+/// # Errors
+///
+/// [`Error::NotFinite`] if a value lies outside the range of `f16`.
 #[cfg(feature = "train")]
 pub(crate) fn write_tensors(config: &LlamaConfig, tensors: &Tensors, folder: &Path) -> Result<()> {
     let path = folder.join(WEIGHTS);
     let mut halves: Vec<(String, Tensor)> = Vec::new();
     for (name, _) in config.tensors() {
         let half = tensors[&name].to_dtype(DType::F16)?;
+        let written = half.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
+        if !written.iter().all(|value| value.is_finite()) {
+            return Err(Error::NotFinite { file: path.display().to_string(), tensor: name });
+        }
         halves.push((name, half));
     }
     // What `transformers` looks for before it reads a file.

@@ -45,6 +45,9 @@ use crate::train::work::{Finished, Prepared};
 /// more answer does not forget those it has. Delete the file to make a model forget its
 /// training data; it goes on answering as before.
 ///
+/// A run whose loss, gradients or weights leave the range of numbers ends as failed with the code
+/// `diverged`, and leaves no model.
+///
 /// Without a number of epochs, training ends as soon as an epoch's mean loss is below 0.005, and
 /// says so in an event. A seed, the data and the base determine the new model bit for bit on one
 /// machine; without one, a seed is chosen and told in the status.
@@ -169,8 +172,8 @@ impl Shared {
                 Err(failed("the training broke down, which is a fault of the engine"))
             });
             if let Err(error) = outcome {
-                let text = with_causes(&error);
-                let error = JobError::new("training_failed", text.clone());
+                let error = job_error(&error);
+                let text = error.message.clone();
                 // What cannot be written is known to those who watch all the same.
                 let _ = job.end(JobState::Failed, &text, |status| status.error = Some(error));
             }
@@ -191,6 +194,16 @@ impl Shared {
             Finished::Cancelled => job.end(JobState::Cancelled, "cancelled", |_| {}),
         }
     }
+}
+
+fn job_error(error: &Error) -> JobError {
+    if let Error::Trainer { source, .. } = error
+        && let Some(cause) = source.downcast_ref::<crate::Error>()
+        && matches!(cause, crate::Error::Diverged { .. } | crate::Error::NotFinite { .. })
+    {
+        return JobError::new("diverged", cause.to_string());
+    }
+    JobError::new("training_failed", with_causes(error))
 }
 
 fn with_causes(error: &dyn std::error::Error) -> String {

@@ -4,7 +4,7 @@ use candle_core::{Device, Tensor, Var};
 use rayon::prelude::*;
 
 use crate::config::LlamaConfig;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernels;
 use crate::llama::{Gradients, Tensors};
 
@@ -66,6 +66,10 @@ impl Weights {
     /// `part` returns the gradients of one shard's share, and a number to add up and return.
     /// Shards run side by side and are added up in order, so that no thread's speed shows in the
     /// result.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Diverged`] if the numbers or the gradients are not finite; nothing is changed then.
     pub(crate) fn step<S: Sync>(
         &mut self,
         shards: &[S],
@@ -73,7 +77,10 @@ impl Weights {
         part: impl Fn(&S) -> Result<(Gradients, f64)> + Sync,
     ) -> Result<f64> {
         let shares: Vec<(Gradients, f64)> = shards.par_iter().map(&part).collect::<Result<_>>()?;
-        let number = shares.iter().map(|(_, number)| number).sum();
+        let number: f64 = shares.iter().map(|(_, number)| number).sum();
+        if !number.is_finite() {
+            return Err(self.diverged());
+        }
         let mut shares = shares.into_iter().map(|(gradients, _)| gradients);
         let Some(mut gradients) = shares.next() else { return Ok(number) };
         for share in shares {
@@ -87,10 +94,17 @@ impl Weights {
         Ok(number)
     }
 
+    fn diverged(&self) -> Error {
+        Error::Diverged { step: u64::from(self.steps.unsigned_abs()) + 1 }
+    }
+
     fn descend(&mut self, gradients: &Gradients, rates: Rates) -> Result<()> {
         let squares = |grad: &Vec<f32>| grad.iter().map(|g| f64::from(*g) * f64::from(*g)).sum();
         let squares: Vec<f64> = gradients.par_iter().map(squares).collect();
         let length = squares.iter().sum::<f64>().sqrt();
+        if !length.is_finite() {
+            return Err(self.diverged());
+        }
         let scale = if length > rates.clip { (rates.clip / length) as f32 } else { 1.0 };
         self.steps += 1;
         let steps = self.steps;
@@ -148,6 +162,26 @@ mod tests {
         assert!(shares[..5].windows(2).all(|pair| pair[0] < pair[1]));
         assert!(shares[5..].windows(2).all(|pair| pair[0] > pair[1]));
         assert!(shares.iter().all(|share| *share > 0.0 && *share <= 1.0));
+    }
+
+    #[test]
+    fn a_step_with_a_loss_or_a_gradient_that_is_not_finite_is_not_taken() {
+        let tensors = noise_tensors(&small(), 1);
+        let mut weights = Weights::new(&small(), &tensors).unwrap();
+        let rates = Rates { learning_rate: 0.01, weight_decay: 0.0, clip: 1.0 };
+        for (gradient, loss) in [(0.0, f64::NAN), (f32::INFINITY, 1.0), (f32::NAN, 1.0)] {
+            let shard = |_: &()| {
+                let filled = small().tensors();
+                let filled = filled.iter().map(|(_, shape)| vec![gradient; shape.iter().product()]);
+                Ok((filled.collect(), loss))
+            };
+            let error = weights.step(&[()], rates, shard).unwrap_err();
+            assert!(matches!(error, Error::Diverged { step: 1 }), "{error:?}");
+        }
+        for (name, tensor) in weights.snapshot().unwrap() {
+            let values = |tensor: &Tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            assert_eq!(values(&tensor), values(&tensors[&name]), "{name}");
+        }
     }
 
     #[test]
