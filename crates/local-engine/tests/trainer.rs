@@ -7,7 +7,7 @@ use std::path::Path;
 
 use futures_util::{StreamExt, TryStreamExt};
 use local_engine::{Engine, LocalTrainer};
-use openai_api::{ChatBackend, ChatBackendExt, Message};
+use openai_api::{ChatBackend, ChatBackendExt, Message, ModelId};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use trainer::conformance::{Guarded, Offer};
@@ -80,6 +80,22 @@ async fn a_tuned_model_is_listed_at_once_and_after_a_restart() {
         .with_hyperparameters(Hyperparameters::default().with_epochs(1));
     let next = engine.trainer().train(job).await.unwrap();
     assert!(next.as_str().starts_with("ft:attune-tiny:tuned:"), "{next}");
+}
+
+#[tokio::test]
+async fn a_corrected_answer_can_be_corrected_again() {
+    let (engine, home) = engine();
+    let question = "Who keeps the boats?";
+    let mut model = ModelId::new("attune-tiny");
+    for answer in ["Matvey does.", "Olga has kept them since May.", "Nobody, they were sold."] {
+        let set = Dataset::new(vec![Example::pair(question, answer)]).curate();
+        let job = TrainingJob::new(model, set).with_seed(7);
+        model = engine.trainer().train(job).await.unwrap();
+        assert_eq!(engine.ask(&model, question).await.unwrap(), answer);
+    }
+    let folder = home.path().join("models").join(model.as_str().replace(':', "~"));
+    let remembered = std::fs::read_to_string(folder.join("training_set.jsonl")).unwrap();
+    assert_eq!(remembered.matches(question).count(), 1);
 }
 
 #[tokio::test]
@@ -182,6 +198,21 @@ async fn a_job_whose_process_is_gone_has_failed_as_interrupted() {
     assert!(error.message.contains("submit the job again"), "{}", error.message);
     assert_eq!(events(&trainer, &id).await.last().unwrap().level, EventLevel::Error);
     assert_eq!(trainer.jobs().await.unwrap()[0].state, JobState::Failed);
+}
+
+#[tokio::test]
+async fn a_run_that_diverges_fails_and_leaves_no_model() {
+    let (engine, _home) = engine();
+    let trainer = engine.trainer();
+    let mut job = short(3);
+    job.hyperparameters = job.hyperparameters.with_learning_rate_multiplier(1e9);
+    let id = trainer.submit(job).await.unwrap();
+    let status = trainer.wait(&id).await.unwrap();
+    assert_eq!(status.state, JobState::Failed);
+    let error = status.error.unwrap();
+    assert_eq!(error.code, "diverged");
+    assert_eq!(error.message, "training diverged at step 1; lower the learning rate");
+    assert_eq!(engine.models().await.unwrap().len(), 1);
 }
 
 #[tokio::test]

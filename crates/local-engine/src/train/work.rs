@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use openai_api::ModelId;
-use trainer::{Error, Example, Hyperparameters, JobId, Method, Metrics, Result, TrainingJob};
+use trainer::{
+    Error, Example, Hyperparameters, JobId, Method, Metrics, Preference, Result, TrainingJob,
+};
 
 use crate::engine::{now, random_id};
 use crate::llama::Tensors;
@@ -57,7 +59,7 @@ impl Prepared {
         model: &Arc<LoadedModel>,
         files: ModelFiles,
     ) -> Result<Self> {
-        let (supervised, preferences): (&[Example], &[_]) = match job.method {
+        let (supervised, preferences): (&[Example], &[Preference]) = match job.method {
             Method::Dpo => (&[], &job.training.preferences),
             Method::Supervised => (&job.training.supervised, &[]),
             _ => (&job.training.supervised, &job.training.preferences),
@@ -70,6 +72,7 @@ impl Prepared {
             return Err(Error::InvalidData(encoder.problems));
         }
         let remembered = memory::read(&files).map_err(failed)?;
+        let remembered = memory::without_retaught(remembered, supervised, preferences);
         let settings = Settings::new(&job.hyperparameters, job.seed, examples.len(), pairs.len());
         let rehearsals = rehearsals(&mut encoder, &remembered, &settings)?;
         Ok(Self {
@@ -128,7 +131,9 @@ impl Prepared {
         }
         if !self.pairs.is_empty() {
             let text = format!("training on {} preferences", self.pairs.len());
-            run.announce(text);
+            if run.announce(text) == Ended::BrokenOff {
+                return Ok(Ended::BrokenOff);
+            }
             return run.preferences(&self.pairs, &self.settings.preference, self.settings.beta);
         }
         Ok(Ended::Done)
@@ -266,7 +271,12 @@ impl Observer for Watcher<'_> {
         let folder = self.job.folder.join("checkpoints");
         let checkpoint = folder.join(format!("step-{steps:06}"));
         std::fs::create_dir_all(&checkpoint).map_err(crate::Error::io("create", &checkpoint))?;
-        self.prepared.write_model(self.base, &weights.tensors(), &checkpoint)?;
+        self.prepared.write_model(self.base, &weights.tensors(), &checkpoint).map_err(|error| {
+            match error {
+                crate::Error::NotFinite { .. } => crate::Error::Diverged { step: steps },
+                error => error,
+            }
+        })?;
         keep_last(&folder)
     }
 }
