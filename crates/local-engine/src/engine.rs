@@ -234,8 +234,8 @@ fn work(models: &Models, request: &ChatRequest, task: &Task, tell: &Teller) -> R
             say(Said::Text(text));
             say(Said::Ended(Ending { reason: FinishReason::Stop, usage }));
         }
-        Task::Answer(turns) => {
-            let prompt = model.prompt(turns)?;
+        Task::Answer => {
+            let prompt = model.prompt(&request::turns(&request.messages)?)?;
             check_fits(&model, &prompt)?;
             say(Said::Begun);
             let sampling = request::sampling(request, &model.habits);

@@ -1,5 +1,6 @@
 //! A model as a whole: network, tokenizer, template and habits.
 
+use openai_api::ApiError;
 use serde::Deserialize;
 
 use crate::config::{LlamaConfig, TokenIds};
@@ -7,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::llama::Llama;
 use crate::template::{ChatTemplate, Turn};
 use crate::tokenizer::TextCodec;
-use crate::weights::{CONFIG, GENERATION_CONFIG, ModelFiles, WEIGHTS};
+use crate::weights::{CONFIG, GENERATION_CONFIG, ModelFiles, TOKENIZER, WEIGHTS};
 
 /// A model ready to answer.
 #[derive(Debug)]
@@ -50,6 +51,18 @@ impl LoadedModel {
     /// Puts a network together with the other files of its folder.
     pub(crate) fn with_network(llama: Llama, files: &ModelFiles) -> Result<Self> {
         let (codec, template) = (TextCodec::load(files)?, ChatTemplate::load(files)?);
+        let (rows, vocab_size) = (codec.rows(), llama.config().vocab_size);
+        if rows > vocab_size {
+            let problem = format!(
+                "is {vocab_size}, and {} needs {rows}; copy the model folder anew",
+                files.display(TOKENIZER)
+            );
+            return Err(Error::Config {
+                file: files.display(CONFIG),
+                field: "vocab_size",
+                problem,
+            });
+        }
         let habits = read_habits(files, llama.config(), &codec, &template)?;
         Ok(Self { llama, codec, template, habits })
     }
@@ -60,7 +73,16 @@ impl LoadedModel {
     }
 
     /// The tokens that the model is to continue.
+    ///
+    /// # Errors
+    ///
+    /// [`ApiError::invalid_request`] if a message's text holds a control token.
     pub(crate) fn prompt(&self, turns: &[Turn]) -> Result<Vec<u32>> {
+        for (i, turn) in turns.iter().enumerate() {
+            self.codec.check_plain(&turn.content).map_err(|problem| {
+                ApiError::invalid_request(format!("messages[{i}].content"), problem)
+            })?;
+        }
         self.codec.encode(&self.template.render(turns, true)?)
     }
 }

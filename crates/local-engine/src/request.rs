@@ -12,13 +12,13 @@ use crate::template::Turn;
 /// What a request asks for.
 #[derive(Debug)]
 pub(crate) enum Task {
-    /// An answer to the conversation.
-    Answer(Vec<Turn>),
+    /// An answer to the conversation, whose turns are still to be read with [`turns`].
+    Answer,
     /// What can be told of an image in the last message: its place in the request, and its URL.
     Image { param: String, url: String },
 }
 
-/// Refuses what the engine cannot do, and finds out what to do.
+/// Refuses what the engine cannot do, as far as a glance shows it, and finds out what to do.
 pub(crate) fn read(request: &ChatRequest) -> Result<Task> {
     check_settings(request)?;
     if request.messages.is_empty() {
@@ -32,11 +32,19 @@ pub(crate) fn read(request: &ChatRequest) -> Result<Task> {
         return Ok(Task::Image { param, url });
     }
     check_form(request)?;
-    let turns = request.messages.iter().enumerate().map(|(i, message)| {
+    for (i, message) in request.messages.iter().enumerate() {
+        role(message).or_else(|problem| refuse(format!("messages[{i}]"), problem))?;
+    }
+    Ok(Task::Answer)
+}
+
+/// The conversation as templates know it; decodes its images, which keeps a core busy.
+pub(crate) fn turns(messages: &[Message]) -> Result<Vec<Turn>> {
+    let turns = messages.iter().enumerate().map(|(i, message)| {
         let message = with_images_in_words(i, message)?;
         turn(&message).or_else(|problem| refuse(format!("messages[{i}]"), problem))
     });
-    Ok(Task::Answer(turns.collect::<Result<_>>()?))
+    turns.collect()
 }
 
 /// How the request wants tokens chosen; the model's habits where it does not say.
@@ -52,6 +60,17 @@ pub(crate) fn sampling(request: &ChatRequest, habits: &Habits) -> Sampling {
 
 /// The message as templates know it, or what is wrong with it.
 pub(crate) fn turn(message: &Message) -> Result<Turn, String> {
+    let role = role(message)?;
+    if let Some(Content::Parts(parts)) = &message.content
+        && let Some(place) = parts.iter().position(|part| part.text().is_none())
+    {
+        return Err(format!("part {place} is not text, and the model reads text only"));
+    }
+    Ok(Turn { role: role.to_owned(), content: message.text() })
+}
+
+/// The message's role as templates know it.
+fn role(message: &Message) -> Result<&str, String> {
     let role = match &message.role {
         // What newer OpenAI models call the system message.
         Role::Developer => Role::System.as_str(),
@@ -61,12 +80,7 @@ pub(crate) fn turn(message: &Message) -> Result<Turn, String> {
     if !message.tool_calls.is_empty() {
         return Err("local models know no tool calls".to_owned());
     }
-    if let Some(Content::Parts(parts)) = &message.content
-        && let Some(place) = parts.iter().position(|part| part.text().is_none())
-    {
-        return Err(format!("part {place} is not text, and the model reads text only"));
-    }
-    Ok(Turn { role: role.to_owned(), content: message.text() })
+    Ok(role)
 }
 
 fn check_settings(request: &ChatRequest) -> Result<()> {

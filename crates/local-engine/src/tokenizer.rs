@@ -12,6 +12,8 @@ use crate::weights::{ModelFiles, TOKENIZER};
 #[derive(Debug)]
 pub(crate) struct TextCodec {
     tokenizer: Tokenizer,
+    /// The texts of the tokens that stand for no text.
+    special: Vec<String>,
     file: String,
 }
 
@@ -23,7 +25,10 @@ impl TextCodec {
         // Some folders carry the settings of their last training, which would cut or pad here.
         tokenizer.with_truncation(None).map_err(fail)?;
         tokenizer.with_padding(None);
-        Ok(Self { tokenizer, file })
+        let added = tokenizer.get_added_tokens_decoder().into_values();
+        let special = added.filter(|token| token.special && !token.content.is_empty());
+        let special = special.map(|token| token.content).collect();
+        Ok(Self { tokenizer, special, file })
     }
 
     /// Encodes text that holds its special tokens already, as a rendered template does.
@@ -43,6 +48,22 @@ impl TextCodec {
     /// The text of some tokens, special ones left out.
     pub(crate) fn decode(&self, tokens: &[u32]) -> Result<String> {
         self.tokenizer.decode(tokens, true).map_err(|e| self.failed(e))
+    }
+
+    /// Refuses text that would be read as one of the special tokens, such as the end of a message.
+    pub(crate) fn check_plain(&self, text: &str) -> Result<(), String> {
+        match self.special.iter().find(|token| text.contains(token.as_str())) {
+            Some(token) => Err(format!(
+                "the text holds {token}, which is a control token of the model; leave it out, or \
+                 write it with a space in it"
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// How many rows of embeddings the tokens need.
+    pub(crate) fn rows(&self) -> usize {
+        self.tokenizer.get_vocab(true).into_values().max().map_or(0, |id| id as usize + 1)
     }
 
     /// The id of a token by its text.

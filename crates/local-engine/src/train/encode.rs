@@ -67,7 +67,11 @@ impl<'a> Encoder<'a> {
     fn messages(&mut self, messages: &[Message], origin: &Origin) -> Result<Option<Encoded>> {
         let mut turns = Vec::with_capacity(messages.len());
         for (i, message) in messages.iter().enumerate() {
-            match turn(message) {
+            let plain = |turn: Turn| {
+                self.model.codec.check_plain(&turn.content)?;
+                Ok::<_, String>(turn)
+            };
+            match turn(message).and_then(plain) {
                 Ok(turn) => turns.push(turn),
                 Err(problem) => return Ok(self.refuse(origin, format!("message {i}: {problem}"))),
             }
