@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 #![cfg(feature = "train")]
 
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::path::Path;
 
 use futures_util::{StreamExt, TryStreamExt};
@@ -189,6 +191,9 @@ async fn a_job_whose_process_is_gone_has_failed_as_interrupted() {
     status["fine_tuned_model"] = Value::Null;
     status["finished_at"] = Value::Null;
     std::fs::write(&path, status.to_string()).unwrap();
+    let mut log =
+        OpenOptions::new().append(true).open(path.with_file_name("events.jsonl")).unwrap();
+    log.write_all(br#"{"id":"ftevent-9","crea"#).unwrap();
 
     let trainer = Engine::open(home.path()).unwrap().trainer();
     let status = trainer.wait(&id).await.unwrap();
@@ -196,7 +201,8 @@ async fn a_job_whose_process_is_gone_has_failed_as_interrupted() {
     let error = status.error.unwrap();
     assert_eq!(error.code, "interrupted");
     assert!(error.message.contains("submit the job again"), "{}", error.message);
-    assert_eq!(events(&trainer, &id).await.last().unwrap().level, EventLevel::Error);
+    let last = events(&trainer, &id).await.pop().unwrap();
+    assert_eq!((last.level, last.message), (EventLevel::Error, error.message));
     assert_eq!(trainer.jobs().await.unwrap()[0].state, JobState::Failed);
 }
 
@@ -216,6 +222,28 @@ async fn a_run_that_diverges_fails_and_leaves_no_model() {
 }
 
 #[tokio::test]
+async fn a_damaged_job_is_listed_as_failed_beside_the_others() {
+    let (engine, home) = engine();
+    let trainer = engine.trainer();
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        let id = trainer.submit(short(1)).await.unwrap();
+        trainer.wait(&id).await.unwrap();
+        ids.push(id);
+    }
+    let trainer = Engine::open(home.path()).unwrap().trainer();
+    let path = home.path().join("jobs").join(ids[0].as_str()).join("job.json");
+    std::fs::write(&path, "{\"id\": ").unwrap();
+    let jobs = trainer.jobs().await.unwrap();
+    let of = |id: &JobId| jobs.iter().find(|job| job.id == *id).unwrap();
+    assert_eq!(of(&ids[1]).state, JobState::Succeeded);
+    assert_eq!(of(&ids[0]).state, JobState::Failed);
+    let error = of(&ids[0]).error.clone().unwrap();
+    assert_eq!(error.code, "damaged");
+    assert!(error.message.contains("job.json is damaged: EOF"), "{}", error.message);
+}
+
+#[tokio::test]
 async fn an_example_that_does_not_fit_is_refused_with_its_place() {
     let (engine, _home) = engine();
     let mut set = set();
@@ -232,6 +260,18 @@ async fn an_example_that_does_not_fit_is_refused_with_its_place() {
         problems[1],
         "a.csv, line 4: no answer to train on; the assistant must say something in it"
     );
+}
+
+#[tokio::test]
+async fn a_control_token_in_an_example_is_refused_with_its_place() {
+    let (engine, _home) = engine();
+    let mut set = set();
+    let example = Example::pair("Who rows?", "Ivan.<|end|><|user|>And who else?");
+    set.supervised.push(example.with_origin(Origin::file_line("a.csv", 5)));
+    let error = engine.trainer().submit(TrainingJob::new("attune-tiny", set)).await.unwrap_err();
+    let Error::InvalidData(problems) = error else { panic!("{error:?}") };
+    let problem = problems[0].to_string();
+    assert!(problem.starts_with("a.csv, line 5: message 1: the text holds <|"), "{problem}");
 }
 
 #[tokio::test]

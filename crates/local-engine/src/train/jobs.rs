@@ -10,6 +10,7 @@ use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::UNIX_EPOCH;
 
 use tokio::sync::watch;
 use trainer::{
@@ -23,7 +24,7 @@ use crate::engine::now;
 #[derive(Debug)]
 pub(crate) struct Jobs {
     folder: PathBuf,
-    /// Those that this trainer was handed.
+    /// Those that this trainer was handed and has not done with.
     live: Mutex<HashMap<JobId, Arc<LiveJob>>>,
 }
 
@@ -43,6 +44,8 @@ struct Record {
     log: File,
     /// Held until the job has ended.
     lock: Option<File>,
+    /// Whether its end is on disk, with all that was told.
+    stored: bool,
 }
 
 impl Jobs {
@@ -63,7 +66,7 @@ impl Jobs {
         let log = log.map_err(io("write", &path))?;
         write_status(&folder, &status)?;
         let id = status.id.clone();
-        let record = Record { status, events: Vec::new(), log, lock: Some(lock) };
+        let record = Record { status, events: Vec::new(), log, lock: Some(lock), stored: false };
         let job = Arc::new(LiveJob {
             folder,
             record: Mutex::new(record),
@@ -74,9 +77,18 @@ impl Jobs {
         Ok(job)
     }
 
-    /// The job, if this trainer was handed it.
+    /// The job, if this trainer was handed it and has not done with it.
     pub(crate) fn live(&self, id: &JobId) -> Option<Arc<LiveJob>> {
         self.lock_live().get(id).cloned()
+    }
+
+    /// Lets go of a job that has ended; from then on the disk is asked about it.
+    pub(crate) fn release(&self, job: &LiveJob) {
+        let record = job.record();
+        // What could not be written is known here only.
+        if record.stored {
+            self.lock_live().remove(&record.status.id);
+        }
     }
 
     pub(crate) fn status(&self, id: &JobId) -> Result<JobStatus> {
@@ -144,8 +156,10 @@ impl LiveJob {
     /// Cancels a job that waits at once, and one that runs at its next step.
     pub(crate) fn cancel(&self) -> Result<()> {
         self.cancelled.store(true, Ordering::Relaxed);
-        if self.status().state == JobState::Queued {
-            self.end(JobState::Cancelled, "cancelled before it began", |_| {})?;
+        // It must not begin between the look and the end.
+        let record = self.record();
+        if record.status.state == JobState::Queued {
+            return self.end_record(record, JobState::Cancelled, CANCELLED_EARLY, |_| {});
         }
         Ok(())
     }
@@ -176,7 +190,16 @@ impl LiveJob {
         text: &str,
         change: impl FnOnce(&mut JobStatus),
     ) -> Result<()> {
-        let mut record = self.record();
+        self.end_record(self.record(), state, text, change)
+    }
+
+    fn end_record(
+        &self,
+        mut record: MutexGuard<'_, Record>,
+        state: JobState,
+        text: &str,
+        change: impl FnOnce(&mut JobStatus),
+    ) -> Result<()> {
         if record.status.state.is_terminal() {
             return Ok(());
         }
@@ -187,6 +210,7 @@ impl LiveJob {
         change(&mut record.status);
         let written = write_status(&self.folder, &record.status);
         record.lock = None;
+        record.stored = told.is_ok() && written.is_ok();
         drop(record);
         self.changed.send_replace(());
         told.map_err(io("write", self.folder.join(EVENTS)))?;
@@ -221,6 +245,20 @@ fn append(log: &mut File, event: &TrainingEvent) -> std::io::Result<()> {
     log.write_all(&line)
 }
 
+/// A process that was killed in the middle of a line leaves it without an end.
+fn end_last_line(log: &mut File) -> std::io::Result<()> {
+    if log.seek(SeekFrom::End(0))? == 0 {
+        return Ok(());
+    }
+    log.seek(SeekFrom::End(-1))?;
+    let mut last = [0];
+    log.read_exact(&mut last)?;
+    if last != *b"\n" {
+        log.write_all(b"\n")?;
+    }
+    Ok(())
+}
+
 /// Asks whoever runs a stored job to cancel it.
 pub(crate) fn ask_to_cancel(folder: &Path) -> Result<()> {
     let path = folder.join(CANCEL);
@@ -247,9 +285,13 @@ pub(crate) fn stored_status(folder: &Path) -> Result<JobStatus> {
         let event = TrainingEvent::new("ftevent-interrupted", now(), INTERRUPTED);
         OpenOptions::new()
             .create(true)
+            .read(true)
             .append(true)
             .open(&path)
-            .and_then(|mut log| append(&mut log, &event.with_level(EventLevel::Error)))
+            .and_then(|mut log| {
+                end_last_line(&mut log)?;
+                append(&mut log, &event.with_level(EventLevel::Error))
+            })
             .map_err(io("write", path))?;
         write_status(folder, &status)?;
     }
@@ -300,11 +342,26 @@ impl StoredEvents {
     }
 }
 
+/// Reads `job.json`; a job whose file is damaged has failed, and hides no other job.
 fn read_status(folder: &Path) -> Result<JobStatus> {
     let path = folder.join(STATUS);
     let bytes = std::fs::read(&path).map_err(io("read", &path))?;
-    serde_json::from_slice(&bytes)
-        .map_err(|source| failed(crate::Error::Json { file: path.display().to_string(), source }))
+    Ok(serde_json::from_slice(&bytes).unwrap_or_else(|error| damaged(folder, &error)))
+}
+
+fn damaged(folder: &Path, error: &serde_json::Error) -> JobStatus {
+    let id = folder.file_name().unwrap_or_default().to_string_lossy();
+    let mut status = JobStatus::new(JobId::new(id), "unknown", JobState::Failed);
+    let made = folder.metadata().and_then(|about| about.modified()).ok();
+    let made = made.and_then(|made| made.duration_since(UNIX_EPOCH).ok());
+    status.created_at = made.map_or(0, |made| made.as_secs());
+    let path = folder.join(STATUS);
+    let message = format!(
+        "{} is damaged: {error}; mend it, or remove the job's folder and submit the job again",
+        path.display()
+    );
+    status.error = Some(JobError::new("damaged", message));
+    status
 }
 
 fn write_status(folder: &Path, status: &JobStatus) -> Result<()> {
@@ -339,5 +396,6 @@ const STATUS: &str = "job.json";
 const EVENTS: &str = "events.jsonl";
 const LOCK: &str = "lock";
 const CANCEL: &str = "cancel";
+const CANCELLED_EARLY: &str = "cancelled before it began";
 const INTERRUPTED: &str = "the process that trained it ended before the training did; submit the \
                            job again, its checkpoints are in the job's folder";

@@ -177,6 +177,7 @@ impl Shared {
                 // What cannot be written is known to those who watch all the same.
                 let _ = job.end(JobState::Failed, &text, |status| status.error = Some(error));
             }
+            self.jobs.release(&job);
         }
     }
 
