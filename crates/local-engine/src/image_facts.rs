@@ -32,7 +32,7 @@ pub(crate) struct ImageFacts {
     dominant_colors: Vec<ColorShare>,
     brightness: Brightness,
     transparency: Transparency,
-    /// When it was taken, where the file says so.
+    /// When it was taken, or else when the file was made, where the file says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     date: Option<String>,
     vision_model: bool,
@@ -93,6 +93,7 @@ fn of_bytes(bytes: &[u8]) -> Result<ImageFacts, String> {
     if turn.is_some_and(swaps_sides) {
         (width, height) = (height, width);
     }
+    let date = exif.as_ref().and_then(date);
     let samples = Samples::of(&image);
     let mut facts = ImageFacts {
         description: String::new(),
@@ -111,11 +112,11 @@ fn of_bytes(bytes: &[u8]) -> Result<ImageFacts, String> {
             has_alpha: image.color().has_alpha(),
             transparent_share: samples.transparent_share(),
         },
-        date: exif.as_ref().and_then(date),
+        date: date.as_ref().map(|(date, _)| date.clone()),
         vision_model: false,
         note: NOTE,
     };
-    facts.description = describe(&facts);
+    facts.description = describe(&facts, date.map_or("", |(_, word)| word));
     Ok(facts)
 }
 
@@ -155,16 +156,21 @@ fn swaps_sides(turn: Orientation) -> bool {
     )
 }
 
-/// When the picture was taken, or else when the file was made, as `2024-05-01T12:30:00`.
-fn date(exif: &exif::Exif) -> Option<String> {
+/// When the picture was taken, or else when the file was made, as `2024-05-01T12:30:00`; and the
+/// words that tell which.
+fn date(exif: &exif::Exif) -> Option<(String, &'static str)> {
     let field = |tag| exif.get_field(tag, exif::In::PRIMARY);
-    let field = field(exif::Tag::DateTimeOriginal).or_else(|| field(exif::Tag::DateTime))?;
+    let (field, words) = match field(exif::Tag::DateTimeOriginal) {
+        Some(field) => (field, "taken on"),
+        None => (field(exif::Tag::DateTime)?, "dated"),
+    };
     let exif::Value::Ascii(texts) = &field.value else { return None };
     let date = exif::DateTime::from_ascii(texts.first()?).ok()?;
-    Some(format!(
+    let date = format!(
         "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}",
         date.year, date.month, date.day, date.hour, date.minute, date.second
-    ))
+    );
+    Some((date, words))
 }
 
 fn brightness(value: f64) -> Brightness {
@@ -178,7 +184,7 @@ fn brightness(value: f64) -> Brightness {
     Brightness { value: (value * 1000.0).round() / 1000.0, word }
 }
 
-fn describe(facts: &ImageFacts) -> String {
+fn describe(facts: &ImageFacts, date_words: &str) -> String {
     let article = if facts.orientation == "landscape" || facts.orientation == "portrait" {
         format!("A {} {} image", facts.orientation, facts.format)
     } else {
@@ -201,7 +207,7 @@ fn describe(facts: &ImageFacts) -> String {
         text.push_str(&format!(", {share} of it transparent"));
     }
     if let Some(day) = facts.date.as_deref().and_then(|date| date.split('T').next()) {
-        text.push_str(&format!(", taken on {day}"));
+        text.push_str(&format!(", {date_words} {day}"));
     }
     text.push('.');
     text

@@ -96,7 +96,7 @@ fn the_exif_orientation_is_applied_and_its_date_told() {
     assert_eq!((facts.width, facts.height, facts.orientation), (20, 40, "portrait"));
     assert!(facts.rotated_by_exif);
     assert_eq!(facts.date.as_deref(), Some("2024-05-01T12:30:05"));
-    assert!(facts.description.ends_with("taken on 2024-05-01."), "{}", facts.description);
+    assert!(facts.description.ends_with(", dated 2024-05-01."), "{}", facts.description);
 }
 
 #[track_caller]
