@@ -87,6 +87,8 @@ impl Api {
         let addr = bound.local_addr();
         let (shutdown, asked) = oneshot::channel::<()>();
         let serving = tokio::spawn(bound.serve_with_shutdown(async { drop(asked.await) }));
+        // Another crate of the build may have chosen TLS without a provider of its own.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         Self { addr, client, shutdown, serving }
     }
