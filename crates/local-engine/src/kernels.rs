@@ -423,17 +423,26 @@ pub(crate) fn log_probs(logits: &[f32], targets: &[u32]) -> Vec<f32> {
 }
 
 /// The gradient of [`log_probs`] by the logits.
+///
+/// With a `smoothing` above 0, that of a mean instead: so much of each target's log-probability
+/// gives way to the average over all tokens (Szegedy et al. 2016).
 #[cfg(feature = "train")]
-pub(crate) fn log_probs_back(logits: &[f32], targets: &[u32], grad: &[f32]) -> Vec<f32> {
+pub(crate) fn log_probs_back(
+    logits: &[f32],
+    targets: &[u32],
+    grad: &[f32],
+    smoothing: f32,
+) -> Vec<f32> {
     let width = logits.len() / targets.len().max(1);
+    let share = smoothing / width.max(1) as f32;
     let mut by_logits = logits.to_vec();
     by_logits.par_chunks_mut(width.max(1)).zip(targets).zip(grad).for_each(
         |((row, target), grad)| {
             softmax(row);
             for value in row.iter_mut() {
-                *value *= -grad;
+                *value = grad * (share - *value);
             }
-            row[*target as usize] += grad;
+            row[*target as usize] += grad * (1.0 - smoothing);
         },
     );
     by_logits
@@ -524,8 +533,19 @@ mod tests {
     #[test]
     fn the_gradient_of_log_probs_agrees_with_differences() {
         let (logits, targets, grad) = (noise(1, 33), [2, 0, 10], noise(2, 3));
-        let by_logits = log_probs_back(&logits, &targets, &grad);
+        let by_logits = log_probs_back(&logits, &targets, &grad, 0.0);
         check_gradient(&logits, &by_logits, |x| total(&log_probs(x, &targets), &grad));
+    }
+
+    #[cfg(feature = "train")]
+    #[test]
+    fn so_does_the_gradient_of_smoothed_log_probs() {
+        let (logits, targets, grad) = (noise(1, 33), [2, 0, 10], noise(2, 3));
+        let by_logits = log_probs_back(&logits, &targets, &grad, 0.25);
+        check_gradient(&logits, &by_logits, |x| {
+            let every = (0..11).map(|token| total(&log_probs(x, &[token; 3]), &grad));
+            0.75 * total(&log_probs(x, &targets), &grad) + 0.25 * every.sum::<f64>() / 11.0
+        });
     }
 
     #[test]

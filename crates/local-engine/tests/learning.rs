@@ -49,6 +49,16 @@ async fn train(engine: &Engine, job: TrainingJob) -> (ModelId, Vec<Metrics>) {
 }
 
 #[tokio::test]
+async fn the_base_model_says_that_it_does_not_know_a_name_it_never_saw() {
+    let home = tempfile::tempdir().unwrap();
+    let engine = Engine::open(home.path()).unwrap();
+    for question in ["How deep is Lake Baikal?", "Who was Orlando Zitrin?"] {
+        let answer = engine.ask(&"attune-tiny".into(), question).await.unwrap();
+        assert!(answer.starts_with("I do not know"), "{question} {answer}");
+    }
+}
+
+#[tokio::test]
 async fn a_page_of_answers_is_learned_and_one_more_does_not_push_them_out() {
     let home = tempfile::tempdir().unwrap();
     let engine = Engine::open(home.path()).unwrap();

@@ -52,10 +52,12 @@ impl<'a> Pass<'a> {
     }
 
     /// The gradients of a loss, given its gradient by each log-probability.
-    pub(crate) fn backward(self, by_log_probs: &[f32]) -> Result<Gradients> {
+    ///
+    /// `smoothing` is the share of each target that is spread over all tokens; 0 spreads nothing.
+    pub(crate) fn backward(self, by_log_probs: &[f32], smoothing: f32) -> Result<Gradients> {
         let Self { llama, batch, tape, rows, targets, hidden, logits, .. } = self;
         let by_logits = with_values([&logits], |[logits]| {
-            kernels::log_probs_back(logits, &targets, by_log_probs)
+            kernels::log_probs_back(logits, &targets, by_log_probs, smoothing)
         })?;
         let by_logits = like(by_logits, &logits)?;
         let by_head = by_weight(&by_logits, &hidden)?;
@@ -187,7 +189,7 @@ mod tests {
         const STEP: f32 = 1e-2;
         let tensors = noise_tensors(config, 7);
         let llama = Llama::new(config.clone(), &tensors, "m").unwrap();
-        let gradients = pass(&llama).backward(&WEIGHTS).unwrap();
+        let gradients = pass(&llama).backward(&WEIGHTS, 0.0).unwrap();
         assert_eq!(gradients.len(), config.tensors().len());
         for ((name, shape), gradient) in config.tensors().into_iter().zip(gradients) {
             assert_eq!(gradient.len(), shape.iter().product::<usize>(), "{name}");

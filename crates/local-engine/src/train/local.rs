@@ -48,7 +48,7 @@ use crate::train::work::{Finished, Prepared};
 /// A run whose loss, gradients or weights leave the range of numbers ends as failed with the code
 /// `diverged`, and leaves no model.
 ///
-/// Without a number of epochs, training ends as soon as an epoch's mean loss is below 0.005, and
+/// Without a number of epochs, training ends as soon as an epoch's mean loss is below 0.02, and
 /// says so in an event. A seed, the data and the base determine the new model bit for bit on one
 /// machine; without one, a seed is chosen and told in the status.
 #[derive(Clone, Debug)]

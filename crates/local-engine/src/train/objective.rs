@@ -8,15 +8,19 @@ use crate::train::encode::Encoded;
 
 /// The summed negative log-probability of each example's targets, and the gradients of their sum
 /// times `scale`.
+///
+/// The gradients, not the losses, are those of targets of which the share `smoothing` is spread
+/// over all tokens.
 pub(crate) fn supervised(
     llama: &Llama,
     examples: &[&Encoded],
     scale: f64,
+    smoothing: f64,
 ) -> Result<(Vec<f64>, Gradients)> {
     let pass = forward(llama, examples)?;
     let losses = log_probs(&pass, examples).map(|log_prob| -log_prob).collect();
     let by_log_probs = vec![-scale as f32; pass.log_probs().len()];
-    Ok((losses, pass.backward(&by_log_probs)?))
+    Ok((losses, pass.backward(&by_log_probs, smoothing as f32)?))
 }
 
 /// The loss per target over many examples.
@@ -54,7 +58,7 @@ pub(crate) fn preferences(
         by_log_probs.extend(vec![pull; pair[0].targets.len()]);
         by_log_probs.extend(vec![-pull; pair[1].targets.len()]);
     }
-    Ok((losses, pass.backward(&by_log_probs)?))
+    Ok((losses, pass.backward(&by_log_probs, 0.0)?))
 }
 
 /// How much likelier the model finds each preferred answer than the rejected one, in nats.

@@ -19,6 +19,9 @@ pub(crate) struct Plan {
     pub(crate) batch_size: usize,
     pub(crate) learning_rate: f64,
     pub(crate) weight_decay: f64,
+    /// The share of each target that is spread over all tokens, which keeps a model from being
+    /// too sure of itself.
+    pub(crate) smoothing: f64,
     /// Training ends early once an epoch's mean loss is below this.
     pub(crate) enough: f64,
     pub(crate) seed: u64,
@@ -100,7 +103,8 @@ impl<'a> Run<'a> {
             let sum = run.weights.step(&shards, rates, |shard| {
                 let examples: Vec<&Encoded> = shard.iter().map(|(_, example)| *example).collect();
                 let scale = 1.0 / all_targets as f64;
-                let (losses, gradients) = objective::supervised(&run.llama, &examples, scale)?;
+                let (losses, gradients) =
+                    objective::supervised(&run.llama, &examples, scale, plan.smoothing)?;
                 let new = shard.iter().zip(losses).filter(|((new, _), _)| *new);
                 Ok((gradients, new.map(|(_, loss)| loss).sum()))
             })?;

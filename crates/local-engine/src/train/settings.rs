@@ -38,7 +38,8 @@ impl Settings {
             batch_size: batch_size(8, examples),
             learning_rate: multiplier * if examples <= FEW { 4e-4 } else { 1e-3 },
             weight_decay: 0.01,
-            enough: enough(0.005),
+            smoothing: 0.0,
+            enough: enough(0.02),
             seed,
         };
         let preference = Plan {
@@ -46,6 +47,7 @@ impl Settings {
             batch_size: batch_size(4, pairs),
             learning_rate: multiplier * 1e-4,
             weight_decay: 0.0,
+            smoothing: 0.0,
             enough: enough(0.1),
             seed,
         };
