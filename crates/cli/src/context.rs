@@ -225,7 +225,7 @@ fn surely_meant(known: &[ModelId]) -> Option<&ModelId> {
 }
 
 /// Makes a folder that only its owner can look into: it keeps conversations.
-fn make_private_folder(path: &Path) -> Result<()> {
+pub(crate) fn make_private_folder(path: &Path) -> Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

@@ -15,14 +15,18 @@ use crate::render::Output;
 pub(crate) async fn run(context: &Context, args: args::Ask) -> Result<Outcome> {
     let question = question(&args.question).await?;
     let model = context.model().await?;
-    let ask = with(Ask::new(question), &args.how);
+    let ask = with(context, Ask::new(question), &args.how);
     let answered = async || answer(context.output, &model, ask.clone(), args.stream).await;
     context.answer(&model, answered).await?;
     Ok(Outcome::Done)
 }
 
 /// The question with how it is to be asked.
-pub(crate) fn with(mut ask: Ask, how: &Asking) -> Ask {
+pub(crate) fn with(context: &Context, mut ask: Ask, how: &Asking) -> Ask {
+    // The command line goes before the assistant's own instructions.
+    if let Some(instruction) = &context.global.system {
+        ask = ask.with_system_instruction(instruction);
+    }
     if let Some(attempts) = how.attempts {
         ask = ask.with_attempts(attempts.get());
     }

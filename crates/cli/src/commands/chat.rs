@@ -78,7 +78,7 @@ impl Chat<'_> {
 
     async fn ask(&mut self, question: &str) -> Result<()> {
         let output = self.context.output;
-        let question = ask::with(Ask::new(question), &self.args.how);
+        let question = ask::with(self.context, Ask::new(question), &self.args.how);
         let session = &mut self.session;
         let asked = async || {
             if output.is_json() {

@@ -14,7 +14,9 @@ pub(crate) async fn run(context: &Context, args: args::Image) -> Result<Outcome>
     if let Some(prompt) = args.prompt {
         ask = ask.with_prompt(prompt);
     }
-    if let Some(instruction) = model.system_instruction() {
+    // The command line goes before the assistant's own instructions.
+    let given = context.global.system.clone();
+    if let Some(instruction) = given.or_else(|| model.system_instruction()) {
         ask = ask.with_system_instruction(instruction);
     }
     let asked = async || Ok(model.describe_image(ask.clone()).await?);

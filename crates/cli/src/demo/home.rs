@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
 
-use crate::context::Context;
+use crate::context::{Context, make_private_folder};
 
 /// Where everything is.
 #[derive(Debug, Serialize)]
@@ -39,6 +39,8 @@ impl Home {
             fs::remove_dir_all(&path)
                 .with_context(|| format!("could not empty {}", path.display()))?;
         }
+        // The folder above it may be the data folder, which is made here on the first run.
+        make_private_folder(&path)?;
         write(&marker, b"Made anew by each `attune demo`.\n")?;
         for (name, bytes) in FILES {
             write(&path.join(name), bytes)?;
@@ -96,6 +98,18 @@ mod tests {
         assert!(left.exists());
         prepare(false);
         assert!(!left.exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_folder_and_a_data_folder_made_with_it_are_their_owners_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let home = dir.path().join("home");
+        Home::prepare_in(home.join("demo"), false).unwrap();
+        for folder in [home.join("demo"), home] {
+            assert_eq!(folder.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+        }
     }
 
     #[test]
