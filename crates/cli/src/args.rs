@@ -408,7 +408,7 @@ pub(crate) struct Serve {
     pub(crate) addr: String,
     /// The key that clients must send [env: ATTUNE_API_KEY].
     #[arg(long, value_name = "KEY")]
-    pub(crate) api_key: Option<String>,
+    pub(crate) api_key: Option<Key>,
     /// Listen on other than loopback addresses even without a key.
     #[arg(long)]
     pub(crate) allow_remote: bool,
@@ -426,6 +426,24 @@ fn temperature(text: &str) -> Result<f32, String> {
     match text.parse() {
         Ok(temperature) if (0.0..=2.0).contains(&temperature) => Ok(temperature),
         _ => Err("must be a number from 0 to 2".to_owned()),
+    }
+}
+
+/// A key, which `Debug` does not show.
+#[derive(Clone)]
+pub(crate) struct Key(pub(crate) String);
+
+impl std::str::FromStr for Key {
+    type Err = std::convert::Infallible;
+
+    fn from_str(key: &str) -> Result<Self, Self::Err> {
+        Ok(Self(key.to_owned()))
+    }
+}
+
+impl std::fmt::Debug for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Key(..)")
     }
 }
 

@@ -1,6 +1,6 @@
 //! One file a command.
 
-mod ask;
+pub(crate) mod ask;
 mod assistants;
 mod chat;
 mod data;

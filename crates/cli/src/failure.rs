@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use serde_json::{Map, Value, json};
 
+use crate::commands::ask;
 use crate::render::{Closed, Output};
 
 /// Tells why a command failed, and returns the exit code that goes with it.
@@ -95,6 +96,16 @@ pub(crate) fn body(error: &anyhow::Error) -> Value {
             body.insert("request_id".to_owned(), api.request_id.clone().into());
         }
         body.insert("attempts".to_owned(), backend.attempts().into());
+    }
+    // The answer was given and paid for; that it could not be kept does not take it back.
+    match find::<facade::Error>(error) {
+        Some(facade::Error::NotKept { reply, .. }) => {
+            body.insert("reply".to_owned(), ask::to_json(reply));
+        }
+        Some(facade::Error::NotJudged { completion, .. }) => {
+            body.insert("text".to_owned(), completion.text().into());
+        }
+        _ => {}
     }
     if let Some(trainer::Error::InvalidData(problems)) = find(error) {
         body.insert("problems".to_owned(), problems.iter().map(problem).collect());

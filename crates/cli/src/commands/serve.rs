@@ -15,7 +15,7 @@ use crate::render::Output;
 
 pub(crate) async fn run(context: &Context, args: args::Serve) -> Result<Outcome> {
     let output = context.output;
-    let key = args.api_key.clone().or_else(|| context.environment.api_key.clone());
+    let key = args.api_key.clone().map(|key| key.0).or_else(|| context.environment.api_key.clone());
     let addr = address(&args.addr).await?;
     check(addr, key.is_some(), args.allow_remote)?;
 

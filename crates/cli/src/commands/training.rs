@@ -92,14 +92,17 @@ pub(crate) async fn follow(trainer: &dyn Trainer, id: &JobId, on: OnCtrlC) -> Re
     let mut events = trainer.events(id).await?;
     let mut progress = Progress::new();
     let mut interrupted = false;
+    // One listener for the whole time: a press while an event is shown counts too.
+    let mut pressed = std::pin::pin!(ctrl_c());
     loop {
         tokio::select! {
             event = events.next() => match event {
                 Some(event) => progress.event(&event?),
                 None => break,
             },
-            pressed = ctrl_c() => {
-                pressed?;
+            heard = &mut pressed => {
+                heard?;
+                pressed.set(ctrl_c());
                 // Pressed again, it does not even wait for the cancelling.
                 if interrupted || on == OnCtrlC::LookAway {
                     interrupted = true;
