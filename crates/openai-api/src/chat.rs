@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::message::Message;
-use crate::model::ModelId;
+use crate::model::{ModelId, unnamed};
 use crate::open_enum::open_enum;
 use crate::serde_util::null_as_default;
 use crate::tool::Tool;
@@ -241,10 +241,6 @@ impl ChatCompletion {
     pub fn finish_reason(&self) -> Option<&FinishReason> {
         self.choices.first()?.finish_reason.as_ref()
     }
-}
-
-fn unnamed() -> ModelId {
-    ModelId::new("")
 }
 
 /// One of the answers.

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use crate::chat::{ChatCompletion, Choice, FinishReason, Usage};
 use crate::error::{Error, Result};
 use crate::message::{Content, Message, Role};
-use crate::model::ModelId;
+use crate::model::{ModelId, unnamed};
 use crate::serde_util::{is_default, null_as_default};
 use crate::tool::{FunctionCall, ToolCall};
 
@@ -62,10 +62,6 @@ impl ChatChunk {
     pub fn text(&self) -> &str {
         self.choices.first().and_then(|choice| choice.delta.content.as_deref()).unwrap_or_default()
     }
-}
-
-fn unnamed() -> ModelId {
-    ModelId::new("")
 }
 
 /// What is new in one of the answers.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::file::FileId;
-use crate::model::ModelId;
+use crate::model::{ModelId, unnamed};
 use crate::open_enum::open_enum;
 use crate::serde_util::null_as_default;
 
@@ -332,10 +332,6 @@ impl FineTuningJob {
     pub fn failure(&self) -> Option<&FineTuningError> {
         self.error.as_ref().filter(|error| error.code.is_some() || error.message.is_some())
     }
-}
-
-fn unnamed() -> ModelId {
-    ModelId::new("")
 }
 
 /// What went wrong with a job.

@@ -68,6 +68,11 @@ impl Model {
     }
 }
 
+/// For servers that do not say which model it is.
+pub(crate) fn unnamed() -> ModelId {
+    ModelId::new("")
+}
+
 const CONTEXT_WINDOW_FIELDS: [&str; 4] =
     ["context_window", "max_model_len", "max_context_length", "context_length"];
 
