@@ -189,6 +189,15 @@ impl Reply {
         Self::new(200, "text/event-stream", "").in_pieces(pieces)
     }
 
+    /// These bytes in place of a whole reply, head and all, after which the connection is closed.
+    ///
+    /// Without any bytes it is closed before it has said anything. The other methods change
+    /// nothing of it.
+    pub fn raw(bytes: impl Into<Vec<u8>>) -> Self {
+        let reply = Self::new(200, "", bytes);
+        Self { ending: Ending::Raw, ..reply }
+    }
+
     /// No reply at all, until the client hangs up.
     #[must_use]
     pub fn silent() -> Self {
@@ -253,6 +262,7 @@ enum Ending {
     Cut,
     Hanging,
     Silent,
+    Raw,
 }
 
 struct Shared {
@@ -277,7 +287,7 @@ async fn serve(socket: TcpStream, shared: &Shared) -> io::Result<()> {
             if reply.ending == Ending::Silent { Ok(()) } else { send(&mut socket, &reply).await };
         match reply.ending {
             Ending::Whole if sent.is_ok() => {}
-            Ending::Cut if sent.is_ok() => return socket.shutdown().await,
+            Ending::Cut | Ending::Raw if sent.is_ok() => return socket.shutdown().await,
             _ => {
                 if sent.is_ok() {
                     // A client has nothing to say now, so this waits until it hangs up.
@@ -292,7 +302,9 @@ async fn serve(socket: TcpStream, shared: &Shared) -> io::Result<()> {
 }
 
 async fn send(socket: &mut BufReader<TcpStream>, reply: &Reply) -> io::Result<()> {
-    socket.write_all(reply.head().as_bytes()).await?;
+    if reply.ending != Ending::Raw {
+        socket.write_all(reply.head().as_bytes()).await?;
+    }
     for piece in reply.pieces.iter().filter(|piece| !piece.is_empty()) {
         if reply.chunked {
             socket.write_all(format!("{:x}\r\n", piece.len()).as_bytes()).await?;

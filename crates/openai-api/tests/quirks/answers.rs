@@ -1,0 +1,119 @@
+//! Whole answers in forms of their own.
+
+use openai_api::testing::Reply;
+use serde_json::{Value, json};
+
+use crate::bodies::{hello, hello_with, message};
+use crate::quirk::{complete, quirks};
+
+quirks! {
+    an_answer_without_id_and_time_is_an_answer:
+        complete("Cohere", "https://github.com/davidmigloz/ai_clients_dart/pull/30")
+            .says(json!({"choices": [{
+                "message": {"role": "assistant", "content": "Hello"}, "finish_reason": "stop",
+            }]}))
+            .gives(r#""Hello" -> stop"#);
+
+    choices_of_null_are_no_answer:
+        complete("vLLM on RunPod", "https://github.com/langchain-ai/langchain/pull/32314")
+            .says(json!({"id": "c", "choices": null, "model": "m", "prompt_logprobs": null}))
+            .gives("could not read the chat completion: the server answered 200 OK with content \
+                    type application/json; is the base URL right?: `choices` is missing or empty, \
+                    final");
+
+    fields_that_only_vllm_has_are_kept:
+        complete("vLLM", "https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html")
+            .says({
+                let mut body = hello();
+                body["prompt_logprobs"] = Value::Null;
+                body["kv_transfer_params"] = Value::Null;
+                body["choices"][0]["stop_reason"] = json!(128_009);
+                body["choices"][0]["message"] = json!({
+                    "role": "assistant", "reasoning_content": null, "content": "Hello",
+                    "tool_calls": [],
+                });
+                body
+            })
+            .gives(r#""Hello" -> stop (3+2)"#);
+
+    an_unknown_endpoint_with_status_200_is_an_error:
+        complete("LM Studio", "https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/618")
+            .says(json!({"error": "Unexpected endpoint or method. (POST /chat/completions)"}))
+            .gives(r#"500 "Unexpected endpoint or method. (POST /chat/completions)", again"#);
+
+    an_error_beside_an_empty_answer_is_an_error:
+        complete("OpenRouter", "https://github.com/BerriAI/litellm/issues/8448")
+            .says({
+                let mut body = message(json!({"role": "assistant", "content": null}));
+                body["error"] = json!({
+                    "message": "Provider returned error", "code": 429,
+                    "metadata": {"raw": "error code: 1015", "provider_name": "Kluster"},
+                });
+                body
+            })
+            .gives(r#"429 429 "Provider returned error", again"#);
+
+    thoughts_before_the_text_are_no_text:
+        complete("Mistral", "https://github.com/infiniflow/ragflow/pull/14805")
+            .says(message(json!({"role": "assistant", "content": [
+                {"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}], "closed": true},
+                {"type": "text", "text": "Hello"},
+            ]})))
+            .gives(r#""Hello" -> stop (3+2)"#);
+
+    reasoning_and_text_come_as_parts:
+        complete("Databricks", "https://github.com/posit-dev/chatlas/pull/397")
+            .says(message(json!({"role": "assistant", "content": [
+                {"type": "reasoning", "summary": [{"type": "summary_text", "text": "Hm."}]},
+                {"type": "text", "text": "Hello"},
+            ]})))
+            .gives(r#""Hello" -> stop (3+2)"#);
+
+    a_call_without_content_and_with_an_empty_id_is_a_call:
+        complete("Gemini", "https://github.com/vercel/ai/issues/6663")
+            .says(json!({"choices": [{"finish_reason": "tool_calls", "index": 0, "message": {
+                "role": "assistant",
+                "tool_calls": [{
+                    "function": {"arguments": "{\"unit\":\"celsius\"}", "name": "f"},
+                    "id": "", "type": "function",
+                }],
+            }}]}))
+            .gives(r#""" :f({"unit":"celsius"}) -> tool_calls"#);
+
+    the_only_answer_may_be_counted_from_one:
+        complete("Gemini behind LiteLLM", "https://github.com/BerriAI/litellm/issues/3678")
+            .says({
+                let mut body = hello();
+                body["choices"][0]["index"] = json!(1);
+                body
+            })
+            .gives(r#""Hello" -> stop (3+2)"#);
+
+    calls_of_null_are_no_calls:
+        complete("exo", "https://github.com/SeraphimSerapis/tool-eval-bench/issues/11")
+            .says(message(json!({
+                "role": "assistant", "content": "Hello", "tool_calls": null, "function_call": null,
+            })))
+            .gives(r#""Hello" -> stop (3+2)"#);
+
+    details_of_the_usage_may_be_objects:
+        complete("Qwen", "https://github.com/vanna-ai/vanna/issues/1037")
+            .says(hello_with("usage", json!({
+                "prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5,
+                "prompt_tokens_details": {"cached_tokens": 0},
+                "completion_tokens_details": {"reasoning_tokens": 0},
+            })))
+            .gives(r#""Hello" -> stop (3+2)"#);
+
+    a_missing_reason_is_no_error:
+        complete("KoboldCpp", "https://github.com/PowerShell/AIShell/issues/350")
+            .says(json!({"choices": [{"index": 0, "message": {"content": "Hello"}}]}))
+            .gives(r#""Hello" -> nothing"#);
+
+    a_field_that_stands_there_twice_is_no_error:
+        complete("NVIDIA", "https://github.com/tinyhumansai/openhuman/issues/4204")
+            .replies(Reply::new(200, "application/json", r#"{"choices":[{"message":{
+                "content":"Hello","reasoning_content":"Hm.","reasoning_content":"Hm."
+            },"finish_reason":"stop"}]}"#))
+            .gives(r#""Hello" -> stop"#);
+}

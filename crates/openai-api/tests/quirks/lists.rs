@@ -1,0 +1,85 @@
+//! Lists in forms of their own.
+
+use openai_api::testing::Reply;
+use serde_json::json;
+
+use crate::quirk::{file_content, files, models, quirks};
+
+quirks! {
+    models_without_time_and_owner_are_models:
+        models("OpenRouter", "https://github.com/aallam/openai-kotlin/issues/331")
+            .says(json!({"data": [{"id": "a/b", "name": "B", "context_length": 8192}]}))
+            .gives("a/b (8192)");
+
+    a_list_need_not_say_that_it_is_one:
+        models("OpenRouter", "https://github.com/xberg-io/liter-llm/issues/149")
+            .says(json!({"data": [{"id": "a/b", "created": 1, "owned_by": "b"}]}))
+            .gives("a/b");
+
+    permissions_may_lack_their_time:
+        models("Mistral", "https://github.com/mistralai/client-python/issues/83")
+            .says(json!({"object": "list", "data": [{
+                "id": "m", "object": "model", "created": 1, "owned_by": "mistralai", "root": null,
+                "parent": null,
+                "permission": [{"id": "modelperm-1", "organization": "*", "group": null}],
+            }]}))
+            .gives("m");
+
+    an_unknown_endpoint_is_no_empty_list:
+        models("LM Studio", "https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/2085")
+            .says(json!({"error": "Unexpected endpoint or method. (GET /v1/models)"}))
+            .gives(r#"500 "Unexpected endpoint or method. (GET /v1/models)", again"#);
+
+    models_may_come_as_a_bare_array:
+        models("Together", "https://docs.together.ai/reference/models-1")
+            .says(json!([
+                {"id": "a/b", "object": "model", "created": 0, "type": "chat", "running": false,
+                 "display_name": "B", "context_length": 4096, "config": {"stop": ["</s>"]},
+                 "pricing": {"hourly": 0, "input": 0.2}},
+            ]))
+            .gives("a/b (4096)");
+
+    no_models_may_be_null:
+        models("Ollama", "https://github.com/ollama/ollama/blob/main/openai/openai.go")
+            .says(json!({"object": "list", "data": null}))
+            .gives("nothing");
+
+    models_may_be_told_twice:
+        models("llama.cpp", "https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md")
+            .says(json!({
+                "models": [{"name": "m.gguf", "model": "m.gguf", "capabilities": ["completion"]}],
+                "object": "list",
+                "data": [{"id": "m.gguf", "object": "model", "created": 1_735_142_223,
+                          "owned_by": "llamacpp", "meta": {"n_ctx_train": 131_072}}],
+            }))
+            .gives("m.gguf");
+
+    models_without_time_are_models:
+        models("Gemini", "https://github.com/openai-php/client/pull/567")
+            .says(json!({"object": "list", "data": [
+                {"id": "models/gemini-2.0-flash", "object": "model", "owned_by": "google"},
+            ]}))
+            .gives("models/gemini-2.0-flash");
+
+    a_file_may_still_be_pending:
+        files("Azure", "https://learn.microsoft.com/en-us/rest/api/azureopenai/files/upload")
+            .says(json!({"object": "list", "data": [{
+                "status": "pending", "purpose": "fine-tune", "filename": "train.jsonl",
+                "id": "file-1", "created_at": 1_646_126_127, "object": "file",
+            }]}))
+            .gives(r#"file-1 "train.jsonl" 0 fine-tune"#);
+
+    a_file_may_have_no_purpose_that_is_known:
+        files("Mistral", "https://docs.mistral.ai/api/")
+            .says(json!({"object": "list", "total": 1, "data": [{
+                "id": "f", "object": "file", "size_bytes": 13_000, "bytes": 13_000,
+                "created_at": 1_716_963_433, "filename": "f.jsonl", "purpose": "ocr",
+                "sample_type": "pretrain", "num_lines": null, "mimetype": null, "source": "upload",
+            }]}))
+            .gives(r#"f "f.jsonl" 13000 ocr"#);
+
+    the_content_of_a_file_may_be_json:
+        file_content("OpenAI", "https://platform.openai.com/docs/api-reference/files/retrieve-contents")
+            .replies(Reply::new(200, "application/json", "{\"error\": {}}\n{\"a\": 1}\n"))
+            .gives(r#""{\"error\": {}}\n{\"a\": 1}\n""#);
+}
