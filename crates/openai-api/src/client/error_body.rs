@@ -67,13 +67,18 @@ fn of_json(status: u16, value: &Value) -> Option<ApiError> {
             match &fields["error"] {
                 Value::Object(error) => Some(of_fields(status, error)),
                 Value::String(message) => {
-                    // Hugging Face's `error_type` and the like stand beside the text.
+                    // The code and the kind stand beside the text.
                     let mut error = of_fields(status, fields);
                     error.message = message.clone();
                     Some(error)
                 }
                 _ => None,
             }
+        }
+        // OpenRouter puts what went wrong with an answer into its choice.
+        Value::Object(fields) if fields.contains_key("choices") => {
+            let choices = fields["choices"].as_array()?;
+            choices.iter().find_map(|choice| Some(of_fields(status, choice["error"].as_object()?)))
         }
         // FastAPI.
         Value::Object(fields) if fields.contains_key("detail") => {
@@ -83,6 +88,10 @@ fn of_json(status: u16, value: &Value) -> Option<ApiError> {
         }
         // vLLM before it nested its errors, and Mistral.
         Value::Object(fields) if fields.contains_key("message") => Some(of_fields(status, fields)),
+        // Cloudflare and IBM list their errors.
+        Value::Object(fields) if fields.contains_key("errors") => {
+            Some(of_fields(status, fields["errors"].get(0)?.as_object()?))
+        }
         // Google wraps its error into an array.
         Value::Array(values) => of_json(status, values.first()?),
         _ => None,
@@ -99,10 +108,17 @@ fn of_fields(status: u16, fields: &Map<String, Value>) -> ApiError {
         _ => abridge(&Value::Object(fields.clone()).to_string()),
     };
     let mut error = ApiError::new(status, message);
-    error.code = fields.get("code").and_then(word);
-    error.kind = fields.get("type").and_then(word);
-    error.param = fields.get("param").and_then(word);
+    // Databricks says `error_code`.
+    error.code = first(fields, &["code", "error_code"]);
+    // Hugging Face says `error_type`, Google `status`, which is a number elsewhere.
+    error.kind = first(fields, &["type", "error_type"])
+        .or_else(|| word(fields.get("status").filter(|status| status.is_string())?));
+    error.param = first(fields, &["param"]);
     error
+}
+
+fn first(fields: &Map<String, Value>, names: &[&str]) -> Option<String> {
+    names.iter().find_map(|name| word(fields.get(*name)?))
 }
 
 /// `FastAPI`'s explanation: a text, or a list of what is wrong where.
@@ -129,7 +145,8 @@ fn detail(value: &Value) -> Option<String> {
 /// A word for programs, which some servers give as a number.
 fn word(value: &Value) -> Option<String> {
     match value {
-        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        // LiteLLM writes Python's `None` out.
+        Value::String(text) if !matches!(text.as_str(), "" | "None") => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
         _ => None,
     }
@@ -196,7 +213,24 @@ mod tests {
         );
         check(
             r#"[{"error":{"code":400,"message":"bad key","status":"INVALID_ARGUMENT"}}]"#,
-            expect!["bad key | 400 | - | -"],
+            expect!["bad key | 400 | INVALID_ARGUMENT | -"],
+        );
+        check(
+            r#"{"error":"too long","error_type":"validation"}"#,
+            expect!["too long | - | validation | -"],
+        );
+        check(r#"{"error_code":"BAD","message":"no"}"#, expect!["no | BAD | - | -"]);
+        check(
+            r#"{"errors":[{"code":7003,"message":"no route"}],"success":false,"result":null}"#,
+            expect!["no route | 7003 | - | -"],
+        );
+        check(
+            r#"{"error":{"message":"over budget","type":"None","param":"None","status":400}}"#,
+            expect!["over budget | - | - | -"],
+        );
+        check(
+            r#"{"choices":[{},{"error":{"code":502,"message":"gone"}}]}"#,
+            expect!["gone | 502 | - | -"],
         );
         check("upstream\n  timed out", expect!["upstream timed out | - | - | -"]);
         check(

@@ -6,17 +6,17 @@ pub(super) fn is_context_length_exceeded(error: &ApiError) -> bool {
     // vLLM and most others say it in words, llama.cpp by its type.
     let says_so = || {
         let message = error.message.to_ascii_lowercase();
-        ["context length", "context window", "context size"].iter().any(|it| message.contains(it))
+        TOO_LONG.iter().any(|it| message.contains(it))
     };
     error.code.as_deref() == Some(CONTEXT_LENGTH_EXCEEDED)
         || error.kind.as_deref() == Some("exceed_context_size_error")
-        || (matches!(error.status, 400 | 413) && says_so())
+        || (matches!(error.status, 400 | 413 | 422) && says_so())
 }
 
 pub(super) fn is_model_not_found(error: &ApiError) -> bool {
     // vLLM and Ollama say it in words alone.
     let says_so = || error.message.to_lowercase().contains("model");
-    error.code.as_deref() == Some(MODEL_NOT_FOUND)
+    matches!(error.code.as_deref(), Some(MODEL_NOT_FOUND | DEPLOYMENT_NOT_FOUND))
         || (error.status == 404 && (error.param.as_deref() == Some("model") || says_so()))
 }
 
@@ -66,6 +66,18 @@ fn is_of_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '_' | '.')
 }
 
+/// Azure's code: there a model is asked by the name of its deployment.
+const DEPLOYMENT_NOT_FOUND: &str = "DeploymentNotFound";
+const TOO_LONG: &[&str] = &[
+    "context length",
+    "context window",
+    "context size",
+    // Anthropic, Google, Hugging Face, xAI.
+    "prompt is too long",
+    "input token count",
+    "`inputs` tokens + `max_new_tokens` must be <=",
+    "maximum prompt length",
+];
 const UNSUPPORTED_CODES: &[&str] =
     &["unsupported_parameter", "unsupported_value", "unknown_parameter"];
 const UNSUPPORTED: &[&str] = &["unsupported", "not supported", "does not support", "not permitted"];
@@ -101,6 +113,7 @@ mod tests {
         assert!(check(ApiError::model_not_found("m")));
         assert!(check(ApiError::new(400, "m").with_code("model_not_found")));
         assert!(check(ApiError::new(404, "no m").with_param("model")));
+        assert!(check(ApiError::new(404, "no such deployment").with_code("DeploymentNotFound")));
         assert!(check(ApiError::new(404, "The model `m` does not exist.").with_code("404")));
         assert!(!check(ApiError::new(404, "Not Found")));
         assert!(!check(ApiError::new(400, "the model is too small")));
@@ -118,6 +131,14 @@ mod tests {
             (ApiError::new(500, "too long").with_kind("exceed_context_size_error"), true),
             (ApiError::new(400, "Input is longer than the Context Window"), true),
             (ApiError::new(413, "the context size is 512"), true),
+            (ApiError::new(400, "prompt is too long: 200082 tokens > 200000 maximum"), true),
+            (
+                ApiError::new(
+                    422,
+                    "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 2048.",
+                ),
+                true,
+            ),
             (ApiError::new(500, "could not allocate the context window"), false),
             (ApiError::new(400, "the context is not an object"), false),
             (ApiError::new(413, "Payload Too Large"), false),

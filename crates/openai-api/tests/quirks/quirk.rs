@@ -7,7 +7,8 @@
 //!   before the arrow as `id:name(arguments)`, a refusal as `refused "…"`, further answers follow
 //!   an `&`;
 //! - `429 rate_limit_exceeded/requests "slow down" after 20s, again` is the server's error with
-//!   code and kind, and whether asking again may help;
+//!   code, kind and the field at fault, what else it is known to mean (`too long`, `no such model`), and whether
+//!   asking again may help;
 //! - `"Hel" then …` is an error that came after a part of the answer;
 //! - anything else is the error as people read it, with its causes.
 
@@ -287,7 +288,18 @@ fn list<T>(entries: &[T], line: impl Fn(&T) -> String) -> String {
 fn failure(error: &Error) -> String {
     let again = if error.is_retryable() { "again" } else { "final" };
     match error {
-        Error::Api(error) => format!("{}, {again}", api(error)),
+        Error::Api(answer) => {
+            let mut line = api(answer);
+            for (holds, word) in [
+                (error.is_context_length_exceeded(), "too long"),
+                (error.is_model_not_found(), "no such model"),
+            ] {
+                if holds {
+                    line.push_str(&format!(", {word}"));
+                }
+            }
+            format!("{line}, {again}")
+        }
         // How a connection breaks is told differently by each system.
         Error::Transport { .. } | Error::Connect { .. } => {
             let shown = error.to_string();
@@ -315,7 +327,11 @@ fn api(error: &ApiError) -> String {
         line.push_str(&format!(" {code}"));
     }
     if let Some(kind) = &error.kind {
-        line.push_str(&format!("/{kind}"));
+        let before = if error.code.is_some() { "" } else { " " };
+        line.push_str(&format!("{before}/{kind}"));
+    }
+    if let Some(param) = &error.param {
+        line.push_str(&format!(" of {param}"));
     }
     line.push_str(&format!(" {:?}", error.message));
     if let Some(wait) = error.retry_after {
