@@ -3,7 +3,7 @@
 // The macro writes its own types, public and in its own style.
 #![allow(unreachable_pub, missing_debug_implementations)]
 
-use std::{ffi::OsString, str::FromStr};
+use std::{ffi::OsString, path::PathBuf, str::FromStr};
 
 xflags::xflags! {
     /// Maintains attune. Run as `cargo xtask COMMAND`.
@@ -38,6 +38,12 @@ xflags::xflags! {
         cmd base-model {
             /// Passed on as they are.
             repeated args: OsString
+        }
+        /// Writes the extract of OpenAI's specification that the tests read, from the
+        /// whole openapi.json of openai/openai-openapi.
+        cmd spec {
+            /// The whole specification, as JSON.
+            required whole: PathBuf
         }
     }
 }

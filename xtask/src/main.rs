@@ -13,6 +13,7 @@ mod flags;
 mod layers;
 mod metadata;
 mod python;
+mod spec;
 mod table;
 mod test;
 mod tools;
@@ -44,6 +45,7 @@ fn run(flags: flags::Xtask) -> anyhow::Result<bool> {
         XtaskCmd::Layers(_) => layers::run(&sh),
         XtaskCmd::Budget(flags) => budget::run(&sh, &flags),
         XtaskCmd::BaseModel(flags) => base_model::run(&sh, &flags),
+        XtaskCmd::Spec(flags) => spec::run(&sh, &flags),
     }
 }
 
