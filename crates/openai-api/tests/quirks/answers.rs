@@ -116,4 +116,57 @@ quirks! {
                 "content":"Hello","reasoning_content":"Hm.","reasoning_content":"Hm."
             },"finish_reason":"stop"}]}"#))
             .gives(r#""Hello" -> stop"#);
+
+    a_refusal_comes_in_place_of_the_text:
+        complete("OpenAI", "https://platform.openai.com/docs/guides/structured-outputs#refusals")
+            .says(message(json!({
+                "role": "assistant", "content": null, "refusal": "I cannot.", "annotations": [],
+            })))
+            .gives(r#""" refused "I cannot." -> stop (3+2)"#);
+
+    no_choices_at_all_are_no_answer:
+        complete("Gemini", "https://github.com/affaan-m/ECC/pull/1976")
+            .says(json!({"id": "c", "object": "chat.completion", "choices": []}))
+            .gives("could not read the chat completion: the server answered 200 OK with content \
+                    type application/json; is the base URL right?: `choices` is missing or empty, \
+                    final");
+
+    a_reason_of_its_own_is_kept:
+        complete("DeepSeek", "https://docs.rs/crate/ds-api/latest/source/src/raw/response/non_streaming/finish_reason.rs")
+            .says({
+                let mut body = hello();
+                body["choices"][0]["finish_reason"] = json!("insufficient_system_resource");
+                body
+            })
+            .gives(r#""Hello" -> insufficient_system_resource (3+2)"#);
+
+    thoughts_beside_the_text_are_no_text:
+        complete("DeepSeek", "https://api-docs.deepseek.com/guides/reasoning_model")
+            .says(message(json!({
+                "role": "assistant", "content": "Hello", "reasoning_content": "Hm.",
+            })))
+            .gives(r#""Hello" -> stop (3+2)"#);
+
+    no_content_is_no_text:
+        complete("Mistral", "https://docs.mistral.ai/api/")
+            .says(message(json!({"role": "assistant", "content": [], "prefix": false})))
+            .gives(r#""" -> stop (3+2)"#);
+
+    a_filter_tells_of_every_choice:
+        complete("Azure", "https://learn.microsoft.com/en-us/azure/ai-services/openai/concepts/content-filter")
+            .says({
+                let mut body = hello();
+                body["choices"][0]["content_filter_results"] =
+                    json!({"hate": {"filtered": false, "severity": "safe"}});
+                body["prompt_filter_results"] = json!([{"prompt_index": 0}]);
+                body
+            })
+            .gives(r#""Hello" -> stop (3+2)"#);
+
+    the_answer_may_lie_in_an_envelope:
+        complete("Cloudflare", "https://developers.cloudflare.com/fundamentals/api/reference/")
+            .says(json!({"result": {"response": "Hello"}, "success": true, "errors": []}))
+            .gives("could not read the chat completion: the server answered 200 OK with content \
+                    type application/json; is the base URL right?: `choices` is missing or empty, \
+                    final");
 }

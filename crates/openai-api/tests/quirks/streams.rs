@@ -230,4 +230,87 @@ quirks! {
             .replies(Reply::new(200, "text/html", "<html>Log in</html>"))
             .gives("could not read the stream: the server answered 200 OK with content type \
                     text/html; is the base URL right?, final");
+
+    thoughts_beside_the_text_are_not_said:
+        stream("DeepSeek", "https://api-docs.deepseek.com/guides/reasoning_model")
+            .streams([
+                delta(json!({"role": "assistant", "content": null, "reasoning_content": "Hm"})).as_str(),
+                delta(json!({"content": null, "reasoning_content": "."})).as_str(),
+                HEL, LO, STOP, DONE,
+            ])
+            .gives(r#""Hello" -> stop"#);
+
+    the_last_of_many_counts_is_the_one:
+        stream("Perplexity", "https://github.com/langchain-ai/langchain/pull/38070")
+            .streams([
+                HEL.replace("}]}", "}],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":1}}"),
+                LO.replace("}]}", "}],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":2}}"),
+                STOP.replace("}]}", "}],\"usage\":null}"),
+                DONE.to_owned(),
+            ])
+            .gives(r#""Hello" -> stop (3+2)"#);
+
+    a_filter_may_tell_of_it_later_without_a_delta:
+        stream("Azure", "https://learn.microsoft.com/en-us/azure/ai-services/openai/concepts/content-streaming")
+            .streams([
+                HEL, LO, STOP,
+                data(json!({"id": "", "object": "", "created": 0, "model": "", "choices": [{
+                    "index": 0, "finish_reason": null,
+                    "content_filter_results": {"hate": {"filtered": false, "severity": "safe"}},
+                    "content_filter_offsets": {"check_offset": 0, "start_offset": 0, "end_offset": 5},
+                }]})).as_str(),
+                DONE,
+            ])
+            .gives(r#""Hello" -> stop"#);
+
+    an_event_may_have_a_name:
+        stream("any", "https://html.spec.whatwg.org/multipage/server-sent-events.html")
+            .streams([HEL, LO, STOP, DONE].map(|event| format!("event: message\nid: 1\n{event}")))
+            .gives(r#""Hello" -> stop"#);
+
+    a_refusal_comes_in_pieces:
+        stream("OpenAI", "https://platform.openai.com/docs/guides/structured-outputs#refusals")
+            .streams([
+                delta(json!({"role": "assistant", "content": null, "refusal": ""})).as_str(),
+                delta(json!({"refusal": "I can"})).as_str(),
+                delta(json!({"refusal": "not."})).as_str(),
+                STOP, DONE,
+            ])
+            .gives(r#""" refused "I cannot." -> stop"#);
+
+    the_end_may_be_missing_after_the_reason:
+        stream("text-generation-webui", "https://github.com/oobabooga/textgen/issues/4778")
+            .streams([HEL, LO, STOP.trim_end()])
+            .gives(r#""Hello" -> stop"#);
+
+    a_kind_of_null_is_a_function:
+        stream("OpenAI", "https://github.com/vercel/ai/pull/5744")
+            .streams([
+                delta(json!({"tool_calls": [{"index": 0, "id": "a", "type": "function",
+                    "function": {"name": "f", "arguments": ""}}]})).as_str(),
+                delta(json!({"tool_calls": [{"index": 0, "id": null, "type": null,
+                    "function": {"name": null, "arguments": "{}"}}]})).as_str(),
+                end("tool_calls").as_str(),
+                DONE,
+            ])
+            .gives(r#""" a:f({}) -> tool_calls"#);
+
+    bytes_that_are_no_text_in_a_stream_are_no_error:
+        stream("any", "https://html.spec.whatwg.org/multipage/server-sent-events.html")
+            .streams([
+                &b"data: {\"choices\":[{\"delta\":{\"content\":\"Hello \xf0\x9f\"}}]}\n\n"[..],
+                end("length").as_bytes(), DONE.as_bytes(),
+            ])
+            .gives("\"Hello \u{fffd}\" -> length");
+
+    a_stream_that_falls_silent_is_given_up:
+        stream("any", "https://www.rfc-editor.org/rfc/rfc9112.html#section-9.5")
+            .replies(Reply::events([HEL]).hanging())
+            .gives("\"Hel\" then no further part of the answer within 300ms; allow more time, or \
+                    look whether the server is busy, again");
+
+    the_end_alone_is_no_answer:
+        stream("any", "https://platform.openai.com/docs/api-reference/chat/create")
+            .streams([DONE])
+            .gives("the stream ended before the answer was complete, again");
 }
