@@ -88,6 +88,12 @@ fn of_json(status: u16, value: &Value) -> Option<ApiError> {
         }
         // vLLM before it nested its errors, and Mistral.
         Value::Object(fields) if fields.contains_key("message") => Some(of_fields(status, fields)),
+        // RFC 9457; where there is more to say than the title, `detail` says it.
+        Value::Object(fields) if fields.get("title").is_some_and(Value::is_string) => {
+            let mut error = of_fields(status, fields);
+            error.message = fields["title"].as_str()?.to_owned();
+            Some(error)
+        }
         // Cloudflare and IBM list their errors.
         Value::Object(fields) if fields.contains_key("errors") => {
             Some(of_fields(status, fields["errors"].get(0)?.as_object()?))
@@ -220,6 +226,7 @@ mod tests {
             expect!["too long | - | validation | -"],
         );
         check(r#"{"error_code":"BAD","message":"no"}"#, expect!["no | BAD | - | -"]);
+        check(r#"{"type":"about:blank","title":"No"}"#, expect!["No | - | about:blank | -"]);
         check(
             r#"{"errors":[{"code":7003,"message":"no route"}],"success":false,"result":null}"#,
             expect!["no route | 7003 | - | -"],

@@ -169,4 +169,14 @@ quirks! {
             .gives("could not read the chat completion: the server answered 200 OK with content \
                     type application/json; is the base URL right?: `choices` is missing or empty, \
                     final");
+
+    details_of_the_usage_may_stand_there_under_two_names:
+        complete("Fireworks", "https://github.com/BoundaryML/baml/issues/4497")
+            .says(hello_with("usage", json!({
+                "prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5,
+                "completion_tokens_details": {"reasoning_tokens": 1},
+                "output_tokens_details": {"reasoning_tokens": 1},
+                "prompt_tokens_details": null, "input_tokens_details": null,
+            })))
+            .gives(r#""Hello" -> stop (3+2)"#);
 }

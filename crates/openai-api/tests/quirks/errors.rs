@@ -283,4 +283,30 @@ quirks! {
             }}))
             .gives("400 /invalid_request_error \"prompt is too long: 209353 tokens > 199999 \
                     maximum\", too long, final");
+
+    a_list_of_errors_may_have_a_trace:
+        complete("IBM watsonx.ai", "https://ibm.github.io/watsonx-ai-node-sdk/interfaces/0_1_x.WatsonXAI.ApiErrorResponse.html")
+            .refuses(404, json!({
+                "errors": [{
+                    "code": "model_not_supported", "message": "Model 'm' is not supported",
+                    "more_info": "https://cloud.ibm.com/apidocs/watsonx-ai",
+                }],
+                "trace": "9d8c", "status_code": 404,
+            }))
+            .gives(r#"404 model_not_supported "Model 'm' is not supported", no such model, final"#);
+
+    a_problem_has_details:
+        complete("any", "https://www.rfc-editor.org/rfc/rfc9457.html#section-3")
+            .replies(Reply::new(403, "application/problem+json", json!({
+                "type": "https://example.com/probs/out-of-credit", "status": 403,
+                "title": "You do not have enough credit.", "detail": "Your balance is 30.",
+            }).to_string()))
+            .gives("403 /https://example.com/probs/out-of-credit \"Your balance is 30.\", final");
+
+    a_problem_may_have_a_title_alone:
+        complete("any", "https://www.rfc-editor.org/rfc/rfc9457.html#section-3.1.3")
+            .replies(Reply::new(503, "application/problem+json", json!({
+                "type": "about:blank", "status": 503, "title": "Service Unavailable",
+            }).to_string()))
+            .gives("503 /about:blank \"Service Unavailable\", again");
 }

@@ -313,4 +313,39 @@ quirks! {
         stream("any", "https://platform.openai.com/docs/api-reference/chat/create")
             .streams([DONE])
             .gives("the stream ended before the answer was complete, again");
+
+    thoughts_may_be_told_under_two_names:
+        stream("vllm-mlx", "https://github.com/waybarrios/vllm-mlx/issues/310")
+            .streams([
+                delta(json!({"content": "Hel", "reasoning": "Hel", "reasoning_content": "Hel"})).as_str(),
+                LO, STOP, DONE,
+            ])
+            .gives(r#""Hello" -> stop"#);
+
+    chunks_may_lack_index_and_delta:
+        stream("LocalAI", "https://github.com/mudler/LocalAI/issues/648")
+            .streams([
+                data(json!({"object": "chat.completion.chunk", "model": "m",
+                    "choices": [{"delta": {"content": "Hello"}}],
+                    "usage": {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}})).as_str(),
+                data(json!({"model": "m", "choices": [{"finish_reason": "stop"}],
+                    "usage": {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}})).as_str(),
+            ])
+            .gives(r#""Hello" -> stop (3+2)"#);
+
+    a_call_may_have_no_id_at_all:
+        stream("TabbyAPI", "https://github.com/letta-ai/letta/issues/2761")
+            .streams([
+                delta(json!({"tool_calls": [
+                    {"type": "function", "function": {"name": "f", "arguments": "{}"}},
+                ]})).as_str(),
+                end("tool_calls").as_str(), DONE,
+            ])
+            .gives(r#""" :f({}) -> tool_calls"#);
+
+    lines_of_json_are_no_stream:
+        stream("Tabby", "https://github.com/TabbyML/tabby/issues/1076")
+            .replies(Reply::new(200, "text/event-stream", "{\"content\":\" In\"}\n{\"content\":\" it\"}\n"))
+            .gives("could not read the chat completion: the server answered 200 OK with content \
+                    type text/event-stream; is the base URL right?: trailing characters, final");
 }
