@@ -9,6 +9,7 @@ mod backends;
 mod cli;
 mod parity;
 mod python_client;
+mod servers;
 mod stores;
 mod support;
 mod trainers;

@@ -18,8 +18,10 @@ xflags::xflags! {
             repeated --store name: String
             /// Only this trainer's cell: embedded or hosted. May be repeated.
             repeated --trainer name: String
-            /// Only this part: unit, doc, matrix, backends, stores, trainers, parity,
-            /// cli or python. May be repeated.
+            /// Only the cell against this server: stdy. May be repeated.
+            repeated --server name: String
+            /// Only this part: unit, doc, matrix, backends, stores, trainers, servers,
+            /// parity, cli or python. May be repeated.
             repeated --only part: Part
         }
         /// Runs every lint and check, also after one has failed: fmt, clippy, doc,
@@ -57,6 +59,7 @@ pub enum Part {
     Backends,
     Stores,
     Trainers,
+    Servers,
     Parity,
     Cli,
     Python,
@@ -73,12 +76,13 @@ impl FromStr for Part {
             "backends" => Self::Backends,
             "stores" => Self::Stores,
             "trainers" => Self::Trainers,
+            "servers" => Self::Servers,
             "parity" => Self::Parity,
             "cli" => Self::Cli,
             "python" => Self::Python,
             _ => {
-                return Err("expected unit, doc, matrix, backends, stores, trainers, parity, \
-                            cli or python"
+                return Err("expected unit, doc, matrix, backends, stores, trainers, servers, \
+                            parity, cli or python"
                     .to_owned());
             }
         })

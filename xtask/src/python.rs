@@ -39,7 +39,7 @@ pub(crate) fn environment(sh: &Shell, workspace: &Workspace) -> Result<PathBuf> 
 }
 
 /// Runs a command and, only if it fails, says its last line.
-fn quietly(command: xshell::Cmd<'_>) -> Result<()> {
+pub(crate) fn quietly(command: xshell::Cmd<'_>) -> Result<()> {
     let output = command.quiet().ignore_status().output()?;
     if output.status.success() {
         return Ok(());

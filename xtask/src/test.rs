@@ -15,6 +15,7 @@ use crate::{
     flags,
     metadata::Workspace,
     python,
+    servers::{Running, Server},
     test::{
         build::{Built, Executable, Wanted},
         cells::{Cell, Need, Plan},
@@ -160,23 +161,22 @@ fn run_cell(
     attune: &Executable,
     names: &[String],
 ) -> Result<Row> {
-    let start = Instant::now();
     let tests: Vec<_> = names.iter().filter(|name| cell.holds(name)).collect();
     if tests.is_empty() {
         return Ok(Row::broken(cell.name, format!("no test ran: `{}` has none", cell.module)));
     }
-    let python: Option<PathBuf> = match cell.need {
-        Need::Nothing => None,
-        Need::PythonClient => match python::environment(sh, workspace) {
-            Ok(python) => Some(python),
-            Err(err) => return Ok(Row::not_run(cell.name, format!("{err:#}"))),
-        },
+    let found = match Found::what(cell.need, sh, workspace) {
+        Ok(found) => found,
+        Err(err) => return Ok(Row::not_run(cell.name, format!("{err:#}"))),
     };
+    let start = Instant::now();
     let mut command = binary.command();
     // What needs the command or the client is ignored by a plain `cargo test`.
     command.args(["--exact", "--include-ignored"]).args(&tests).env("ATTUNE_BIN", &attune.path);
-    if let Some(python) = python {
-        command.env("ATTUNE_TEST_PYTHON", python);
+    match &found {
+        Found::Nothing => {}
+        Found::Python(python) => _ = command.env("ATTUNE_TEST_PYTHON", python),
+        Found::Server(server, running) => _ = command.env(server.variable(), running.base_url()),
     }
     let mut silent: BTreeSet<_> = tests.into_iter().map(String::as_str).collect();
     let mut tally = libtest::run(command, |line| {
@@ -187,6 +187,28 @@ fn run_cell(
         // Which ones they were says where a crash began.
         let silent = silent.into_iter().map(|test| format!("not reported: {test}\n"));
         tally.complaints.extend(silent);
+        if let Found::Server(_, running) = &found {
+            let log = format!("what the server said is in {}\n", running.log().display());
+            tally.complaints.push_str(&log);
+        }
     }
     Ok(Row::new(cell.name, tally, start.elapsed()))
+}
+
+/// What a cell needed, found or started; a server is stopped when this is dropped.
+#[derive(Debug)]
+enum Found {
+    Nothing,
+    Python(PathBuf),
+    Server(Server, Running),
+}
+
+impl Found {
+    fn what(need: Need, sh: &Shell, workspace: &Workspace) -> Result<Self> {
+        Ok(match need {
+            Need::Nothing => Self::Nothing,
+            Need::PythonClient => Self::Python(python::environment(sh, workspace)?),
+            Need::Server(server) => Self::Server(server, server.start(sh, workspace)?),
+        })
+    }
 }

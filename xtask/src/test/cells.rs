@@ -2,7 +2,10 @@
 
 use anyhow::{Result, bail};
 
-use crate::flags::{self, Part};
+use crate::{
+    flags::{self, Part},
+    servers::Server,
+};
 
 /// The member that holds the matrix.
 pub(crate) const PACKAGE: &str = "integration-tests";
@@ -19,6 +22,7 @@ const CELLS: &[Cell] = &[
     cell("stores", "sqlite", "stores::sqlite"),
     cell("trainers", "embedded", "trainers::embedded"),
     cell("trainers", "hosted", "trainers::hosted"),
+    server("stdy", "servers::stdy", Server::Stdy),
     cell("product", "parity", "parity"),
     cell("product", "cli", "cli"),
     Cell { axis: "product", name: "python", module: "python_client", need: Need::PythonClient },
@@ -42,10 +46,15 @@ pub(crate) struct Cell {
 pub(crate) enum Need {
     Nothing,
     PythonClient,
+    Server(Server),
 }
 
 const fn cell(axis: &'static str, name: &'static str, module: &'static str) -> Cell {
     Cell { axis, name, module, need: Need::Nothing }
+}
+
+const fn server(name: &'static str, module: &'static str, server: Server) -> Cell {
+    Cell { axis: "servers", name, module, need: Need::Server(server) }
 }
 
 impl Cell {
@@ -77,8 +86,9 @@ impl Plan {
     ///
     /// A flag names a cell that does not exist.
     pub(crate) fn new(flags: flags::Test) -> Result<Self> {
-        let flags::Test { backend, store, trainer, only } = flags;
-        let slices = [("backends", backend), ("stores", store), ("trainers", trainer)];
+        let flags::Test { backend, store, trainer, server, only } = flags;
+        let slices =
+            [("backends", backend), ("stores", store), ("trainers", trainer), ("servers", server)];
         for (axis, names) in &slices {
             let known: Vec<_> = CELLS.iter().filter(|c| c.axis == *axis).map(|c| c.name).collect();
             if let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_str())) {
@@ -108,6 +118,7 @@ fn part_has(part: Part, cell: &Cell) -> bool {
         Part::Backends => cell.axis == "backends",
         Part::Stores => cell.axis == "stores",
         Part::Trainers => cell.axis == "trainers",
+        Part::Servers => cell.axis == "servers",
         Part::Parity => cell.name == "parity",
         Part::Cli => cell.name == "cli",
         Part::Python => cell.name == "python",
@@ -126,7 +137,7 @@ mod tests {
         check(
             "test",
             expect![
-                "unit doc backends/embedded backends/http backends/scripted stores/memory stores/json stores/sqlite trainers/embedded trainers/hosted product/parity product/cli product/python"
+                "unit doc backends/embedded backends/http backends/scripted stores/memory stores/json stores/sqlite trainers/embedded trainers/hosted servers/stdy product/parity product/cli product/python"
             ],
         );
     }
