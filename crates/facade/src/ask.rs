@@ -124,9 +124,9 @@ impl Reply {
             text: completion.text().trim().to_owned(),
             sentiment,
             finish_reason: completion.finish_reason().cloned(),
+            request_id: completion.request_id().map(str::to_owned),
             usage: completion.usage,
             model: completion.model,
-            request_id: completion.request_id,
             dialogue,
             turn: 0,
         }

@@ -50,8 +50,8 @@ pub(crate) fn answered(completion: &ChatCompletion, sentiment: Option<&Sentiment
         turn.attributes.insert("prompt_tokens".into(), usage.prompt_tokens.into());
         turn.attributes.insert("completion_tokens".into(), usage.completion_tokens.into());
     }
-    if let Some(id) = &completion.request_id {
-        turn.attributes.insert("request_id".into(), id.as_str().into());
+    if let Some(id) = completion.request_id() {
+        turn.attributes.insert("request_id".into(), id.into());
     }
     turn
 }

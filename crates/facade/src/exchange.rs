@@ -159,7 +159,8 @@ impl Inner {
     ) -> Result<T> {
         let attempts = attempts.unwrap_or(self.parts.settings.attempts).max(1);
         loop {
-            let backend = Retry::new(Arc::clone(&self.parts.backend)).with_attempts(attempts);
+            let backend = Retry::new(Arc::clone(&self.parts.backend))
+                .with_policy(RetryPolicy::default().with_attempts(attempts));
             let error = match call(backend, request.clone()).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,

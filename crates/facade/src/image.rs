@@ -130,9 +130,9 @@ pub(crate) fn description(completion: ChatCompletion) -> ImageDescription {
     ImageDescription {
         json: find_json(&text),
         text,
+        request_id: completion.request_id().map(str::to_owned),
         model: completion.model,
         usage: completion.usage,
-        request_id: completion.request_id,
     }
 }
 

@@ -1,77 +1,52 @@
 //! Chat completions: the request and the whole answer.
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use std::sync::Arc;
+
+use serde_json::Value;
 
 use crate::message::Message;
-use crate::model::{ModelId, unnamed};
+use crate::meta::Meta;
+use crate::model::ModelId;
 use crate::open_enum::open_enum;
-use crate::serde_util::null_as_default;
 use crate::tool::Tool;
+use crate::wire::{Field as _, wire};
 
-/// A request for a chat completion.
-///
-/// What is `None` is left to the server's default and is not sent.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct ChatRequest {
-    /// Which model to ask.
-    pub model: ModelId,
-    /// The conversation so far, oldest first.
-    pub messages: Vec<Message>,
-    /// Sampling temperature, `0.0..=2.0`; 0 is greedy.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub temperature: Option<f32>,
-    /// Nucleus sampling, `0.0..=1.0`: only the most likely tokens that make up this share.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub top_p: Option<f32>,
-    /// At most this many tokens in the answer; what compatible servers know.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_tokens: Option<u32>,
-    /// At most this many tokens in the answer, reasoning included; what OpenAI's newer models want.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_completion_tokens: Option<u32>,
-    /// Texts at which the answer ends; they are not part of it.
-    #[serde(default, deserialize_with = "one_or_many", skip_serializing_if = "Vec::is_empty")]
-    pub stop: Vec<String>,
-    /// The same seed and request should give the same answer.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub seed: Option<i64>,
-    /// The form the answer must have.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub response_format: Option<ResponseFormat>,
-    /// The tools that the model may call.
-    #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
-    pub tools: Vec<Tool>,
-    /// Whether the answer comes in chunks; set by the backend, not by the caller.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stream: Option<bool>,
-    /// What a stream carries besides text.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stream_options: Option<StreamOptions>,
-    /// Fields this version does not know; sent as they are.
-    #[serde(flatten)]
-    pub extra: Map<String, Value>,
+wire! {
+    /// A request for a chat completion.
+    ///
+    /// What is `None` is left to the server's default and is not sent.
+    pub struct ChatRequest {
+        /// Which model to ask.
+        pub model: ModelId = required,
+        /// The conversation so far, oldest first.
+        pub messages: Vec<Message> = required,
+        /// Sampling temperature, `0.0..=2.0`; 0 is greedy.
+        pub temperature: Option<f32>,
+        /// Nucleus sampling, `0.0..=1.0`: only the most likely tokens that make up this share.
+        pub top_p: Option<f32>,
+        /// At most this many tokens in the answer; what compatible servers know.
+        pub max_tokens: Option<u32>,
+        /// At most this many tokens in the answer, reasoning included; what OpenAI's newer models want.
+        pub max_completion_tokens: Option<u32>,
+        /// Texts at which the answer ends; they are not part of it.
+        pub stop: Vec<String>,
+        /// The same seed and request should give the same answer.
+        pub seed: Option<i64>,
+        /// The form the answer must have.
+        pub response_format: Option<ResponseFormat>,
+        /// The tools that the model may call.
+        pub tools: Vec<Tool>,
+        /// Whether the answer comes in chunks; set by the backend, not by the caller.
+        pub stream: Option<bool>,
+        /// What a stream carries besides text.
+        pub stream_options: Option<StreamOptions>,
+    }
 }
 
 impl ChatRequest {
     /// Asks `model` to continue `messages`.
     pub fn new(model: impl Into<ModelId>, messages: Vec<Message>) -> Self {
-        Self {
-            model: model.into(),
-            messages,
-            temperature: None,
-            top_p: None,
-            max_tokens: None,
-            max_completion_tokens: None,
-            stop: Vec::new(),
-            seed: None,
-            response_format: None,
-            tools: Vec::new(),
-            stream: None,
-            stream_options: None,
-            extra: Map::new(),
-        }
+        Self { model: model.into(), messages, ..Self::blank() }
     }
 
     /// Sets the sampling temperature, `0.0..=2.0`.
@@ -133,107 +108,85 @@ impl ChatRequest {
     }
 }
 
-/// What a stream carries besides text.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct StreamOptions {
-    /// Whether the last chunk tells the usage.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub include_usage: Option<bool>,
-    /// Fields this version does not know, such as `include_obfuscation`.
-    #[serde(flatten)]
-    pub extra: Map<String, Value>,
+wire! {
+    /// What a stream carries besides text.
+    #[derive(Default, Eq)]
+    pub struct StreamOptions {
+        /// Whether the last chunk tells the usage.
+        pub include_usage: Option<bool>,
+    }
 }
 
 impl StreamOptions {
     /// Asks for the usage in the last chunk.
     #[must_use]
     pub fn with_usage() -> Self {
-        Self { include_usage: Some(true), extra: Map::new() }
+        Self { include_usage: Some(true), ..Self::blank() }
     }
 }
 
-/// The form an answer must have.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct ResponseFormat {
-    /// `text`, `json_object` or `json_schema`.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// The schema and its name, for `json_schema`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub json_schema: Option<Value>,
-    /// Fields this version does not know, such as `grammar`.
-    #[serde(flatten)]
-    pub extra: Map<String, Value>,
+wire! {
+    /// The form an answer must have.
+    pub struct ResponseFormat {
+        /// `text`, `json_object` or `json_schema`.
+        pub kind as "type": String = required,
+        /// The schema and its name, for `json_schema`.
+        pub json_schema: Option<Value>,
+    }
 }
 
 impl ResponseFormat {
     /// Any JSON object.
     #[must_use]
     pub fn json_object() -> Self {
-        Self { kind: "json_object".to_owned(), json_schema: None, extra: Map::new() }
+        Self { kind: "json_object".to_owned(), ..Self::blank() }
     }
 
     /// JSON that fits `schema`, strictly.
     #[must_use]
     pub fn json_schema(name: &str, schema: Value) -> Self {
         let json_schema = serde_json::json!({"name": name, "schema": schema, "strict": true});
-        Self { kind: "json_schema".to_owned(), json_schema: Some(json_schema), extra: Map::new() }
+        Self { kind: "json_schema".to_owned(), json_schema: Some(json_schema), ..Self::blank() }
     }
 }
 
-/// A whole answer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct ChatCompletion {
-    /// The server's id for the answer.
-    #[serde(default, deserialize_with = "null_as_default")]
-    pub id: String,
-    /// When it was made, in seconds since the Unix epoch.
-    #[serde(default, deserialize_with = "null_as_default")]
-    pub created: u64,
-    /// The model that answered, which may be a dated form of the one asked for.
-    #[serde(default = "unnamed")]
-    pub model: ModelId,
-    /// The answers, one unless more were asked for.
-    #[serde(default, deserialize_with = "null_as_default")]
-    pub choices: Vec<Choice>,
-    /// How many tokens it took, where the server counts them.
-    #[serde(default)]
-    pub usage: Option<Usage>,
-    /// The server's id for the HTTP exchange, from its headers.
-    #[serde(skip)]
-    pub request_id: Option<String>,
-    /// Fields this version does not know.
-    #[serde(flatten)]
-    pub extra: Map<String, Value>,
+wire! {
+    /// A whole answer.
+    pub struct ChatCompletion = "chat.completion" {
+        /// The server's id for the answer.
+        pub id: String = stated,
+        /// When it was made, in seconds since the Unix epoch.
+        pub created: u64 = stated,
+        /// The model that answered, which may be a dated form of the one asked for.
+        pub model: ModelId = stated,
+        /// The answers, one unless more were asked for.
+        pub choices: Vec<Choice> = stated,
+        /// How many tokens it took, where the server counts them.
+        pub usage: Option<Usage> = stated,
+    }
+    own {
+        /// Status and headers of the HTTP exchange, where there was one.
+        pub meta: Option<Arc<Meta>>,
+    }
 }
 
 impl ChatCompletion {
     /// A completion with one answer, as a backend in process makes it.
     pub fn new(model: impl Into<ModelId>, message: Message, finish_reason: FinishReason) -> Self {
-        let object = ("object".to_owned(), Value::from("chat.completion"));
-        Self {
-            id: String::new(),
-            created: 0,
-            model: model.into(),
-            choices: vec![Choice {
-                index: 0,
-                message,
-                finish_reason: Some(finish_reason),
-                extra: Map::new(),
-            }],
-            usage: None,
-            request_id: None,
-            extra: Map::from_iter([object]),
-        }
+        let choice = Choice { message, finish_reason: Some(finish_reason), ..Choice::blank() };
+        Self { model: model.into(), choices: vec![choice], ..Self::blank() }
     }
 
     /// The first answer's text; empty when the model only called tools.
     #[must_use]
     pub fn text(&self) -> String {
         self.choices.first().map(|choice| choice.message.text()).unwrap_or_default()
+    }
+
+    /// The server's id for the HTTP exchange, to quote when asking for help.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        self.meta.as_ref()?.request_id()
     }
 
     /// Why the first answer ended.
@@ -243,21 +196,16 @@ impl ChatCompletion {
     }
 }
 
-/// One of the answers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Choice {
-    /// Its place among the answers.
-    #[serde(default, deserialize_with = "null_as_default")]
-    pub index: u32,
-    /// What the model says.
-    pub message: Message,
-    /// Why it ended.
-    #[serde(default)]
-    pub finish_reason: Option<FinishReason>,
-    /// Fields this version does not know, such as `logprobs`.
-    #[serde(flatten)]
-    pub extra: Map<String, Value>,
+wire! {
+    /// One of the answers.
+    pub struct Choice {
+        /// Its place among the answers.
+        pub index: u32 = stated,
+        /// What the model says.
+        pub message: Message = stated,
+        /// Why it ended.
+        pub finish_reason: Option<FinishReason> = stated,
+    }
 }
 
 open_enum! {
@@ -274,22 +222,17 @@ open_enum! {
     }
 }
 
-/// How many tokens an answer took.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Usage {
-    /// Tokens of the request.
-    #[serde(default, deserialize_with = "null_as_default")]
-    pub prompt_tokens: u64,
-    /// Tokens of the answer.
-    #[serde(default, deserialize_with = "null_as_default")]
-    pub completion_tokens: u64,
-    /// Both together.
-    #[serde(default, deserialize_with = "null_as_default")]
-    pub total_tokens: u64,
-    /// Fields this version does not know, such as `prompt_tokens_details`.
-    #[serde(flatten)]
-    pub extra: Map<String, Value>,
+wire! {
+    /// How many tokens an answer took.
+    #[derive(Default)]
+    pub struct Usage {
+        /// Tokens of the request.
+        pub prompt_tokens: u64 = stated,
+        /// Tokens of the answer.
+        pub completion_tokens: u64 = stated,
+        /// Both together.
+        pub total_tokens: u64 = stated,
+    }
 }
 
 impl Usage {
@@ -300,23 +243,9 @@ impl Usage {
             prompt_tokens,
             completion_tokens,
             total_tokens: prompt_tokens + completion_tokens,
-            extra: Map::new(),
+            ..Self::blank()
         }
     }
-}
-
-fn one_or_many<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum OneOrMany {
-        One(String),
-        Many(Vec<String>),
-    }
-    Ok(match Option::deserialize(deserializer)? {
-        None => Vec::new(),
-        Some(OneOrMany::One(text)) => vec![text],
-        Some(OneOrMany::Many(texts)) => texts,
-    })
 }
 
 #[cfg(test)]

@@ -1,40 +1,35 @@
 //! Chat completions that come in chunks.
 
-use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use crate::chat::{ChatCompletion, Choice, FinishReason, Usage};
 use crate::error::{Error, Result};
 use crate::message::{Content, Message, Role};
-use crate::model::{ModelId, unnamed};
-use crate::serde_util::{is_default, null_as_default};
-use crate::tool::{FunctionCall, ToolCall};
+use crate::meta::Meta;
+use crate::model::ModelId;
+use crate::tool::{FunctionCall, ToolCall, ToolKind};
+use crate::wire::{Field as _, wire};
 
-/// One chunk of a streamed answer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct ChatChunk {
-    /// The server's id for the answer, the same in each chunk.
-    #[serde(default, deserialize_with = "null_as_default")]
-    pub id: String,
-    /// When it was made, in seconds since the Unix epoch.
-    #[serde(default, deserialize_with = "null_as_default")]
-    pub created: u64,
-    /// The model that answers.
-    #[serde(default = "unnamed")]
-    pub model: ModelId,
-    /// What is new; empty in a chunk that only tells the usage.
-    #[serde(default, deserialize_with = "null_as_default")]
-    pub choices: Vec<ChunkChoice>,
-    /// How many tokens it took, in the last chunk where asked for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub usage: Option<Usage>,
-    /// The server's id for the HTTP exchange, from its headers.
-    #[serde(skip)]
-    pub request_id: Option<String>,
-    /// Fields this version does not know.
-    #[serde(flatten)]
-    pub extra: Map<String, Value>,
+wire! {
+    /// One chunk of a streamed answer.
+    pub struct ChatChunk = "chat.completion.chunk" {
+        /// The server's id for the answer, the same in each chunk.
+        pub id: String = stated,
+        /// When it was made, in seconds since the Unix epoch.
+        pub created: u64 = stated,
+        /// The model that answers.
+        pub model: ModelId = stated,
+        /// What is new; empty in a chunk that only tells the usage.
+        pub choices: Vec<ChunkChoice> = stated,
+        /// How many tokens it took, in the last chunk where asked for.
+        pub usage: Option<Usage>,
+    }
+    own {
+        /// Status and headers of the HTTP exchange, where there was one; shared by all chunks.
+        pub meta: Option<Arc<Meta>>,
+    }
 }
 
 impl ChatChunk {
@@ -45,16 +40,8 @@ impl ChatChunk {
         delta: Delta,
         finish_reason: Option<FinishReason>,
     ) -> Self {
-        let object = ("object".to_owned(), Value::from("chat.completion.chunk"));
-        Self {
-            id: id.into(),
-            created: 0,
-            model: model.into(),
-            choices: vec![ChunkChoice { index: 0, delta, finish_reason, extra: Map::new() }],
-            usage: None,
-            request_id: None,
-            extra: Map::from_iter([object]),
-        }
+        let choice = ChunkChoice { delta, finish_reason, ..ChunkChoice::blank() };
+        Self { id: id.into(), model: model.into(), choices: vec![choice], ..Self::blank() }
     }
 
     /// The text that the first answer grows by; empty when it does not.
@@ -64,43 +51,31 @@ impl ChatChunk {
     }
 }
 
-/// What is new in one of the answers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct ChunkChoice {
-    /// Its place among the answers.
-    #[serde(default, deserialize_with = "null_as_default")]
-    pub index: u32,
-    /// What to append.
-    #[serde(default, deserialize_with = "null_as_default")]
-    pub delta: Delta,
-    /// Why it ended, in its last chunk.
-    #[serde(default)]
-    pub finish_reason: Option<FinishReason>,
-    /// Fields this version does not know.
-    #[serde(flatten)]
-    pub extra: Map<String, Value>,
+wire! {
+    /// What is new in one of the answers.
+    pub struct ChunkChoice {
+        /// Its place among the answers.
+        pub index: u32 = stated,
+        /// What to append.
+        pub delta: Delta = stated,
+        /// Why it ended, in its last chunk.
+        pub finish_reason: Option<FinishReason> = stated,
+    }
 }
 
-/// What an answer grows by.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Delta {
-    /// The role, in the first chunk.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub role: Option<Role>,
-    /// Text to append.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub content: Option<String>,
-    /// Text to append to the refusal.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refusal: Option<String>,
-    /// Pieces of tool calls.
-    #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
-    pub tool_calls: Vec<ToolCallDelta>,
-    /// Fields this version does not know.
-    #[serde(flatten)]
-    pub extra: Map<String, Value>,
+wire! {
+    /// What an answer grows by.
+    #[derive(Default)]
+    pub struct Delta {
+        /// The role, in the first chunk.
+        pub role: Option<Role>,
+        /// Text to append.
+        pub content: Option<String>,
+        /// Text to append to the refusal.
+        pub refusal: Option<String>,
+        /// Pieces of tool calls.
+        pub tool_calls: Vec<ToolCallDelta>,
+    }
 }
 
 impl Delta {
@@ -116,25 +91,19 @@ impl Delta {
     }
 }
 
-/// A piece of a tool call.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct ToolCallDelta {
-    /// Which of the calls it belongs to.
-    #[serde(default, deserialize_with = "null_as_default")]
-    pub index: u32,
-    /// The call's id, in its first piece.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
-    /// The kind of call, in its first piece.
-    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
-    pub kind: Option<String>,
-    /// A piece of the name and of the arguments; empty for a call of another kind.
-    #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "is_default")]
-    pub function: FunctionCall,
-    /// Fields this version does not know, such as a piece of `custom`.
-    #[serde(flatten)]
-    pub extra: Map<String, Value>,
+wire! {
+    /// A piece of a tool call.
+    #[derive(Eq)]
+    pub struct ToolCallDelta {
+        /// Which of the calls it belongs to.
+        pub index: u32 = stated,
+        /// The call's id, in its first piece.
+        pub id: Option<String>,
+        /// The kind of call, in its first piece.
+        pub kind as "type": Option<ToolKind>,
+        /// A piece of the name and of the arguments; empty for a call of another kind.
+        pub function: FunctionCall,
+    }
 }
 
 /// Puts the chunks of a stream together into the whole answer.
@@ -174,7 +143,7 @@ impl ChatAccumulator {
             completion.model = chunk.model;
         }
         completion.usage = chunk.usage.or(completion.usage.take());
-        completion.request_id = chunk.request_id.or(completion.request_id.take());
+        completion.meta = chunk.meta.or(completion.meta.take());
         for piece in chunk.choices {
             let choice = choice_at(&mut completion.choices, piece.index);
             choice.finish_reason = piece.finish_reason.or(choice.finish_reason.take());
@@ -200,7 +169,7 @@ fn choice_at(choices: &mut Vec<Choice>, index: u32) -> &mut Choice {
         Some(place) => place,
         None => {
             let message = Message::assistant("");
-            choices.push(Choice { index, message, finish_reason: None, extra: Map::new() });
+            choices.push(Choice { index, message, ..Choice::blank() });
             choices.len() - 1
         }
     };

@@ -1,11 +1,17 @@
 //! The seam over HTTP.
 
+mod answer;
 mod assistants;
+mod body;
 mod builder;
+mod call;
 mod chat;
 mod error_body;
 mod files;
 mod fine_tuning;
+mod frames;
+mod json;
+mod list;
 mod models;
 mod retry_hints;
 mod secrets;
@@ -24,15 +30,17 @@ use reqwest::Url;
 use reqwest::header::HeaderMap;
 
 pub use self::builder::ClientBuilder;
+pub use self::call::Call;
 pub use self::files::ByteStream;
+pub use self::list::{Entry, List};
 use crate::error::Result;
+use crate::retry::RetryPolicy;
 
 /// Speaks OpenAI's protocol with a server, OpenAI's own or any that is compatible.
 ///
 /// A client is a handle: cloning it is cheap, and clones share their connections. It connects when
-/// it is first asked, never when it is built, and sends each request once; wrap it in
-/// [`Retry`](crate::Retry) to have it ask again. Dropping a returned future, or stream, frees its
-/// connection.
+/// it is first asked, never when it is built, and sends a request again when that can help, as its
+/// [`RetryPolicy`] says. Dropping a returned future, or stream, frees its connection.
 ///
 /// It needs a tokio runtime with time and I/O.
 ///
@@ -92,8 +100,17 @@ struct Inner {
     /// What goes with each request.
     headers: HeaderMap,
     /// The key, kept to strike it out where a server echoes it.
-    key: Option<String>,
+    key: Option<Arc<str>>,
     timeouts: Timeouts,
+    retry: RetryPolicy,
+}
+
+impl Inner {
+    /// Adds what shows who asks; gives the key, to strike it out of answers.
+    #[expect(clippy::unused_async, reason = "a key that changes has to be asked for")]
+    async fn authorize(&self, _headers: &mut HeaderMap) -> Result<Option<Arc<str>>> {
+        Ok(self.key.clone())
+    }
 }
 
 /// How long to wait for what.

@@ -4,9 +4,12 @@ mod wording;
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
+
+use crate::meta::Meta;
 
 /// A cause of any type.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -194,6 +197,8 @@ pub struct ApiError {
     pub retry_after: Option<Duration>,
     /// The server's own word on whether to try again (`x-should-retry`); it goes before the status.
     pub should_retry: Option<bool>,
+    /// Status and headers of the HTTP exchange, where there was one.
+    pub meta: Option<Arc<Meta>>,
 }
 
 impl ApiError {
@@ -208,6 +213,7 @@ impl ApiError {
             request_id: None,
             retry_after: None,
             should_retry: None,
+            meta: None,
         }
     }
 

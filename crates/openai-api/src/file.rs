@@ -1,10 +1,7 @@
 //! Files that a server keeps.
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
-
 use crate::open_enum::{open_enum, string_id};
-use crate::serde_util::null_as_default;
+use crate::wire::{Field as _, wire};
 
 string_id! {
     /// The id of an uploaded file, such as `file-abc123`.
@@ -31,27 +28,24 @@ open_enum! {
     }
 }
 
-/// A file that a server keeps.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct File {
-    /// Its id.
-    pub id: FileId,
-    /// Its size in bytes.
-    #[serde(default, deserialize_with = "null_as_default")]
-    pub bytes: u64,
-    /// When it was uploaded, in seconds since the Unix epoch.
-    #[serde(default, deserialize_with = "null_as_default")]
-    pub created_at: u64,
-    /// The name it was uploaded under.
-    #[serde(default, deserialize_with = "null_as_default")]
-    pub filename: String,
-    /// What it is for.
-    #[serde(default)]
-    pub purpose: Option<FilePurpose>,
-    /// Fields this version does not know, such as `status` and `expires_at`.
-    #[serde(flatten)]
-    pub extra: Map<String, Value>,
+wire! {
+    /// A file that a server keeps.
+    pub struct File = "file" {
+        /// Its id.
+        pub id: FileId = required,
+        /// Its size in bytes.
+        pub bytes: u64 = stated,
+        /// When it was uploaded, in seconds since the Unix epoch.
+        pub created_at: u64 = stated,
+        /// The name it was uploaded under.
+        pub filename: String = stated,
+        /// What it is for.
+        pub purpose: Option<FilePurpose> = stated,
+        /// `uploaded`, `processed` or `error`; no longer kept up to date by OpenAI.
+        pub status: Option<String>,
+        /// When the server will delete it, in seconds since the Unix epoch.
+        pub expires_at: Option<u64>,
+    }
 }
 
 impl File {
@@ -63,37 +57,32 @@ impl File {
         purpose: FilePurpose,
         created_at: u64,
     ) -> Self {
-        let extra = [("object", "file"), ("status", "processed")];
         Self {
             id: id.into(),
             bytes,
             created_at,
             filename: filename.into(),
             purpose: Some(purpose),
-            extra: extra.into_iter().map(|(k, v)| (k.to_owned(), v.into())).collect(),
+            status: Some("processed".to_owned()),
+            ..Self::blank()
         }
     }
 }
 
-/// What a server says when it has deleted a file.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct FileDeleted {
-    /// The file's id.
-    pub id: FileId,
-    /// Whether it is gone.
-    #[serde(default, deserialize_with = "null_as_default")]
-    pub deleted: bool,
-    /// Fields this version does not know.
-    #[serde(flatten)]
-    pub extra: Map<String, Value>,
+wire! {
+    /// What a server says when it has deleted a file.
+    pub struct FileDeleted = "file" {
+        /// The file's id.
+        pub id: FileId = required,
+        /// Whether it is gone.
+        pub deleted: bool = stated,
+    }
 }
 
 impl FileDeleted {
     /// A file that is gone.
     #[must_use]
     pub fn new(id: FileId) -> Self {
-        let object = ("object".to_owned(), Value::from("file"));
-        Self { id, deleted: true, extra: Map::from_iter([object]) }
+        Self { id, deleted: true, ..Self::blank() }
     }
 }

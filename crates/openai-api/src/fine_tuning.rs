@@ -6,9 +6,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::file::FileId;
-use crate::model::{ModelId, unnamed};
+use crate::model::ModelId;
 use crate::open_enum::open_enum;
-use crate::serde_util::null_as_default;
+use crate::wire::{Field, wire};
 
 open_enum! {
     /// How far a job is.
@@ -76,78 +76,77 @@ impl<T: Serialize> Serialize for AutoOr<T> {
     }
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for AutoOr<T> {
+impl<'de, T: Field> Deserialize<'de> for AutoOr<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Wire<T> {
-            Value(T),
-            Word(String),
-            Null(()),
+        let value = Value::deserialize(deserializer)?;
+        if value.is_null() || value == AUTO {
+            return Ok(Self::Auto);
         }
-        match Wire::deserialize(deserializer)? {
-            Wire::Value(value) => Ok(Self::Value(value)),
-            Wire::Null(()) => Ok(Self::Auto),
-            Wire::Word(word) if word == AUTO => Ok(Self::Auto),
-            Wire::Word(word) => Err(serde::de::Error::custom(format_args!(
-                "expected \"{AUTO}\" or a number, found {word:?}"
+        let shown = value.to_string();
+        match T::read(value) {
+            Ok(Some(value)) => Ok(Self::Value(value)),
+            _ => Err(serde::de::Error::custom(format_args!(
+                "expected \"{AUTO}\" or a number, found {shown}"
             ))),
         }
     }
 }
 
-/// What can be set of the training itself; `None` and `Auto` leave the choice to the server.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Hyperparameters {
-    /// How often all examples are gone through.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub n_epochs: Option<AutoOr<u32>>,
-    /// How many examples make one step.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub batch_size: Option<AutoOr<u32>>,
-    /// A factor on the server's own learning rate.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub learning_rate_multiplier: Option<AutoOr<f64>>,
-    /// How far preference training (DPO) may move from the base model; larger moves less.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub beta: Option<AutoOr<f64>>,
-    /// Fields this version does not know.
-    #[serde(flatten)]
-    pub extra: Map<String, Value>,
+impl<T: Field> Field for AutoOr<T> {
+    fn blank() -> Self {
+        Self::Auto
+    }
+
+    /// It stands in an `Option`, which is what can be blank.
+    fn is_blank(&self) -> bool {
+        false
+    }
+
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Self>, D::Error> {
+        Option::deserialize(deserializer)
+    }
 }
 
-/// How a model is trained.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct FineTuningMethod {
-    /// `supervised`, `dpo` or `reinforcement`.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// Settings of supervised training.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub supervised: Option<MethodOptions>,
-    /// Settings of preference training.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub dpo: Option<MethodOptions>,
-    /// Fields this version does not know, such as `reinforcement`.
-    #[serde(flatten)]
-    pub extra: Map<String, Value>,
+wire! {
+    /// What can be set of the training itself; `None` and `Auto` leave the choice to the server.
+    #[derive(Default)]
+    pub struct Hyperparameters {
+        /// How often all examples are gone through.
+        pub n_epochs: Option<AutoOr<u32>>,
+        /// How many examples make one step.
+        pub batch_size: Option<AutoOr<u32>>,
+        /// A factor on the server's own learning rate.
+        pub learning_rate_multiplier: Option<AutoOr<f64>>,
+        /// How far preference training (DPO) may move from the base model; larger moves less.
+        pub beta: Option<AutoOr<f64>>,
+    }
+}
+
+wire! {
+    /// How a model is trained.
+    pub struct FineTuningMethod {
+        /// `supervised`, `dpo` or `reinforcement`.
+        pub kind as "type": String = required,
+        /// Settings of supervised training.
+        pub supervised: Option<MethodOptions>,
+        /// Settings of preference training.
+        pub dpo: Option<MethodOptions>,
+    }
 }
 
 impl FineTuningMethod {
     /// Training on good answers.
     #[must_use]
     pub fn supervised(hyperparameters: Hyperparameters) -> Self {
-        let options = MethodOptions { hyperparameters: Some(hyperparameters), extra: Map::new() };
-        Self { kind: SUPERVISED.into(), supervised: Some(options), dpo: None, extra: Map::new() }
+        let supervised = Some(MethodOptions::new(hyperparameters));
+        Self { kind: SUPERVISED.into(), supervised, ..Self::blank() }
     }
 
     /// Training on pairs of a better and a worse answer.
     #[must_use]
     pub fn dpo(hyperparameters: Hyperparameters) -> Self {
-        let options = MethodOptions { hyperparameters: Some(hyperparameters), extra: Map::new() };
-        Self { kind: DPO.into(), supervised: None, dpo: Some(options), extra: Map::new() }
+        let dpo = Some(MethodOptions::new(hyperparameters));
+        Self { kind: DPO.into(), dpo, ..Self::blank() }
     }
 
     /// Whether this is preference training (DPO).
@@ -164,59 +163,39 @@ impl FineTuningMethod {
     }
 }
 
-/// Settings of a method.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct MethodOptions {
-    /// The hyper-parameters.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hyperparameters: Option<Hyperparameters>,
-    /// Fields this version does not know.
-    #[serde(flatten)]
-    pub extra: Map<String, Value>,
+wire! {
+    /// Settings of a method.
+    #[derive(Default)]
+    pub struct MethodOptions {
+        /// The hyper-parameters.
+        pub hyperparameters: Option<Hyperparameters>,
+    }
 }
 
-/// A request for a fine-tuning job.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct CreateFineTuningJob {
-    /// The model to start from.
-    pub model: ModelId,
-    /// The uploaded file of examples.
-    pub training_file: FileId,
-    /// An uploaded file of examples to measure on and not to train on.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub validation_file: Option<FileId>,
-    /// How to train; supervised if absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub method: Option<FineTuningMethod>,
-    /// Hyper-parameters in the place where older servers look for them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hyperparameters: Option<Hyperparameters>,
-    /// A word, at most 64 characters long, that the new model's name shall contain.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub suffix: Option<String>,
-    /// The same seed, data and base should give the same model.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub seed: Option<i64>,
-    /// Fields this version does not know, such as `integrations`.
-    #[serde(flatten)]
-    pub extra: Map<String, Value>,
+wire! {
+    /// A request for a fine-tuning job.
+    pub struct CreateFineTuningJob {
+        /// The model to start from.
+        pub model: ModelId = required,
+        /// The uploaded file of examples.
+        pub training_file: FileId = required,
+        /// An uploaded file of examples to measure on and not to train on.
+        pub validation_file: Option<FileId>,
+        /// How to train; supervised if absent.
+        pub method: Option<FineTuningMethod>,
+        /// Hyper-parameters in the place where older servers look for them.
+        pub hyperparameters: Option<Hyperparameters>,
+        /// A word, at most 64 characters long, that the new model's name shall contain.
+        pub suffix: Option<String>,
+        /// The same seed, data and base should give the same model.
+        pub seed: Option<i64>,
+    }
 }
 
 impl CreateFineTuningJob {
     /// Trains `model` on the examples of `training_file`.
     pub fn new(model: impl Into<ModelId>, training_file: impl Into<FileId>) -> Self {
-        Self {
-            model: model.into(),
-            training_file: training_file.into(),
-            validation_file: None,
-            method: None,
-            hyperparameters: None,
-            suffix: None,
-            seed: None,
-            extra: Map::new(),
-        }
+        Self { model: model.into(), training_file: training_file.into(), ..Self::blank() }
     }
 
     /// Sets the file to measure on.
@@ -255,76 +234,44 @@ impl CreateFineTuningJob {
     }
 }
 
-/// A fine-tuning job as a server tells it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct FineTuningJob {
-    /// Its id, such as `ftjob-abc123`.
-    pub id: String,
-    /// When it was created, in seconds since the Unix epoch.
-    #[serde(default, deserialize_with = "null_as_default")]
-    pub created_at: u64,
-    /// When it ended, in seconds since the Unix epoch.
-    #[serde(default)]
-    pub finished_at: Option<u64>,
-    /// The model it starts from.
-    #[serde(default = "unnamed")]
-    pub model: ModelId,
-    /// The new model, once the job has succeeded.
-    #[serde(default)]
-    pub fine_tuned_model: Option<ModelId>,
-    /// How far it is.
-    pub status: FineTuningStatus,
-    /// The file of examples.
-    #[serde(default)]
-    pub training_file: Option<FileId>,
-    /// The file it is measured on.
-    #[serde(default)]
-    pub validation_file: Option<FileId>,
-    /// Files of what was measured.
-    #[serde(default, deserialize_with = "null_as_default")]
-    pub result_files: Vec<FileId>,
-    /// How many tokens were trained on, all epochs together.
-    #[serde(default)]
-    pub trained_tokens: Option<u64>,
-    /// The hyper-parameters in use.
-    #[serde(default)]
-    pub hyperparameters: Option<Hyperparameters>,
-    /// How it is trained.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub method: Option<FineTuningMethod>,
-    /// What went wrong; see [`failure`](Self::failure).
-    #[serde(default)]
-    pub error: Option<FineTuningError>,
-    /// The seed in use.
-    #[serde(default)]
-    pub seed: Option<i64>,
-    /// Fields this version does not know.
-    #[serde(flatten)]
-    pub extra: Map<String, Value>,
+wire! {
+    /// A fine-tuning job as a server tells it.
+    pub struct FineTuningJob = "fine_tuning.job" {
+        /// Its id, such as `ftjob-abc123`.
+        pub id: String = required,
+        /// When it was created, in seconds since the Unix epoch.
+        pub created_at: u64 = stated,
+        /// When it ended, in seconds since the Unix epoch.
+        pub finished_at: Option<u64> = stated,
+        /// The model it starts from.
+        pub model: ModelId = stated,
+        /// The new model, once the job has succeeded.
+        pub fine_tuned_model: Option<ModelId> = stated,
+        /// How far it is.
+        pub status: FineTuningStatus = required,
+        /// The file of examples.
+        pub training_file: Option<FileId> = stated,
+        /// The file it is measured on.
+        pub validation_file: Option<FileId> = stated,
+        /// Files of what was measured.
+        pub result_files: Vec<FileId> = stated,
+        /// How many tokens were trained on, all epochs together.
+        pub trained_tokens: Option<u64> = stated,
+        /// The hyper-parameters in use.
+        pub hyperparameters: Option<Hyperparameters> = stated,
+        /// How it is trained.
+        pub method: Option<FineTuningMethod>,
+        /// What went wrong; see [`failure`](Self::failure).
+        pub error: Option<FineTuningError> = stated,
+        /// The seed in use.
+        pub seed: Option<i64> = stated,
+    }
 }
 
 impl FineTuningJob {
     /// A job as a server of one's own tells it.
     pub fn new(id: impl Into<String>, model: ModelId, status: FineTuningStatus) -> Self {
-        let object = ("object".to_owned(), Value::from("fine_tuning.job"));
-        Self {
-            id: id.into(),
-            created_at: 0,
-            finished_at: None,
-            model,
-            fine_tuned_model: None,
-            status,
-            training_file: None,
-            validation_file: None,
-            result_files: Vec::new(),
-            trained_tokens: None,
-            hyperparameters: None,
-            method: None,
-            error: None,
-            seed: None,
-            extra: Map::from_iter([object]),
-        }
+        Self { id: id.into(), model, status, ..Self::blank() }
     }
 
     /// What went wrong; servers also send an empty error when nothing did.
@@ -334,22 +281,23 @@ impl FineTuningJob {
     }
 }
 
-/// What went wrong with a job.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct FineTuningError {
-    /// A word for programs.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub code: Option<String>,
-    /// What went wrong, for people.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
-    /// The field of the request that is at fault.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub param: Option<String>,
-    /// Fields this version does not know.
-    #[serde(flatten)]
-    pub extra: Map<String, Value>,
+wire! {
+    /// What went wrong with a job.
+    #[derive(Default)]
+    pub struct FineTuningError {
+        /// A word for programs.
+        pub code: Option<String>,
+        /// What went wrong, for people.
+        pub message: Option<String>,
+        /// The field of the request that is at fault.
+        pub param: Option<String>,
+    }
+}
+
+impl MethodOptions {
+    fn new(hyperparameters: Hyperparameters) -> Self {
+        Self { hyperparameters: Some(hyperparameters), ..Self::blank() }
+    }
 }
 
 impl FineTuningError {
@@ -359,70 +307,52 @@ impl FineTuningError {
     }
 }
 
-/// Something that happened to a job.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct FineTuningEvent {
-    /// Its id; events are told apart by it.
-    #[serde(default, deserialize_with = "null_as_default")]
-    pub id: String,
-    /// When it happened, in seconds since the Unix epoch.
-    #[serde(default, deserialize_with = "null_as_default")]
-    pub created_at: u64,
-    /// `info`, `warn` or `error`.
-    #[serde(default, deserialize_with = "null_as_default")]
-    pub level: String,
-    /// What happened, for people.
-    #[serde(default, deserialize_with = "null_as_default")]
-    pub message: String,
-    /// `message` or `metrics`.
-    #[serde(rename = "type", default, deserialize_with = "null_as_default")]
-    pub kind: String,
-    /// What was measured, for `metrics`: `step`, `total_steps`, `train_loss`, `valid_loss`, ….
-    #[serde(default)]
-    pub data: Option<Value>,
-    /// Fields this version does not know.
-    #[serde(flatten)]
-    pub extra: Map<String, Value>,
+wire! {
+    /// Something that happened to a job.
+    pub struct FineTuningEvent = "fine_tuning.job.event" {
+        /// Its id; events are told apart by it.
+        pub id: String = stated,
+        /// When it happened, in seconds since the Unix epoch.
+        pub created_at: u64 = stated,
+        /// `info`, `warn` or `error`.
+        pub level: String = stated,
+        /// What happened, for people.
+        pub message: String = stated,
+        /// `message` or `metrics`.
+        pub kind as "type": String = stated,
+        /// What was measured, for `metrics`: `step`, `total_steps`, `train_loss`, `valid_loss`, ….
+        pub data: Option<Value> = stated,
+    }
 }
 
 impl FineTuningEvent {
     /// An event as a server of one's own tells it.
     pub fn new(id: impl Into<String>, created_at: u64, message: impl Into<String>) -> Self {
-        let object = ("object".to_owned(), Value::from("fine_tuning.job.event"));
         Self {
             id: id.into(),
             created_at,
             level: "info".into(),
             message: message.into(),
             kind: "message".into(),
-            data: None,
-            extra: Map::from_iter([object]),
+            ..Self::blank()
         }
     }
 }
 
-/// A model as it was after an epoch.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct FineTuningCheckpoint {
-    /// Its id.
-    pub id: String,
-    /// When it was written, in seconds since the Unix epoch.
-    #[serde(default, deserialize_with = "null_as_default")]
-    pub created_at: u64,
-    /// The model's name, to use it by.
-    #[serde(default = "unnamed")]
-    pub fine_tuned_model_checkpoint: ModelId,
-    /// After which step.
-    #[serde(default, deserialize_with = "null_as_default")]
-    pub step_number: u64,
-    /// What was measured then.
-    #[serde(default, deserialize_with = "null_as_default")]
-    pub metrics: Map<String, Value>,
-    /// Fields this version does not know.
-    #[serde(flatten)]
-    pub extra: Map<String, Value>,
+wire! {
+    /// A model as it was after an epoch.
+    pub struct FineTuningCheckpoint = "fine_tuning.job.checkpoint" {
+        /// Its id.
+        pub id: String = required,
+        /// When it was written, in seconds since the Unix epoch.
+        pub created_at: u64 = stated,
+        /// The model's name, to use it by.
+        pub fine_tuned_model_checkpoint: ModelId = stated,
+        /// After which step.
+        pub step_number: u64 = stated,
+        /// What was measured then.
+        pub metrics: Map<String, Value> = stated,
+    }
 }
 
 const AUTO: &str = "auto";

@@ -12,15 +12,16 @@ mod error;
 mod file;
 mod fine_tuning;
 mod message;
+mod meta;
 mod model;
 mod open_enum;
 mod page;
 #[cfg(feature = "retry")]
 mod retry;
-mod serde_util;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod tool;
+mod wire;
 
 pub use crate::assistant::AssistantObject;
 #[cfg(any(test, feature = "mock"))]
@@ -31,7 +32,7 @@ pub use crate::chat::{
 };
 pub use crate::chunk::{ChatAccumulator, ChatChunk, ChunkChoice, Delta, ToolCallDelta};
 #[cfg(feature = "http")]
-pub use crate::client::{ByteStream, Client, ClientBuilder};
+pub use crate::client::{ByteStream, Call, Client, ClientBuilder, Entry, List};
 pub use crate::error::{ApiError, BoxError, Error, Result};
 pub use crate::file::{File, FileDeleted, FileId, FilePurpose};
 pub use crate::fine_tuning::{
@@ -39,8 +40,9 @@ pub use crate::fine_tuning::{
     FineTuningJob, FineTuningMethod, FineTuningStatus, Hyperparameters, MethodOptions,
 };
 pub use crate::message::{Content, ContentPart, ImageUrl, KnownPart, Message, Role};
+pub use crate::meta::{Meta, RateLimits, Window};
 pub use crate::model::{Model, ModelId};
 pub use crate::page::Page;
 #[cfg(feature = "retry")]
-pub use crate::retry::Retry;
-pub use crate::tool::{FunctionCall, FunctionDefinition, Tool, ToolCall};
+pub use crate::retry::{Retry, RetryPolicy};
+pub use crate::tool::{FunctionCall, FunctionDefinition, Tool, ToolCall, ToolKind};

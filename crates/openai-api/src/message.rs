@@ -7,12 +7,12 @@ use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
 use crate::open_enum::open_enum;
-use crate::serde_util::null_as_default;
 use crate::tool::ToolCall;
+use crate::wire::{Field as _, plain_field, wire};
 
 open_enum! {
     /// Who a message is from.
-    pub enum Role {
+    pub enum Role default Assistant {
         /// Instructions that stand above the conversation.
         System = "system",
         /// What newer OpenAI models call `system`.
@@ -26,45 +26,28 @@ open_enum! {
     }
 }
 
-/// One message of a conversation.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Message {
-    /// Who it is from; an answer without a role is the assistant's.
-    #[serde(default = "assistant")]
-    pub role: Role,
-    /// What it says; absent when an assistant only calls tools.
-    #[serde(default)]
-    pub content: Option<Content>,
-    /// The speaker's name, to tell several users apart.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// Why the model would not answer.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refusal: Option<String>,
-    /// The tools that the assistant wants called.
-    #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
-    pub tool_calls: Vec<ToolCall>,
-    /// Which call a tool's message answers.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tool_call_id: Option<String>,
-    /// Fields this version does not know, such as `weight` in training files.
-    #[serde(flatten)]
-    pub extra: Map<String, Value>,
+wire! {
+    /// One message of a conversation.
+    pub struct Message {
+        /// Who it is from; an answer without a role is the assistant's.
+        pub role: Role = stated,
+        /// What it says; absent when an assistant only calls tools.
+        pub content: Option<Content> = stated,
+        /// The speaker's name, to tell several users apart.
+        pub name: Option<String>,
+        /// Why the model would not answer.
+        pub refusal: Option<String>,
+        /// The tools that the assistant wants called.
+        pub tool_calls: Vec<ToolCall>,
+        /// Which call a tool's message answers.
+        pub tool_call_id: Option<String>,
+    }
 }
 
 impl Message {
     /// A message of any role.
     pub fn new(role: Role, content: impl Into<Content>) -> Self {
-        Self {
-            role,
-            content: Some(content.into()),
-            name: None,
-            refusal: None,
-            tool_calls: Vec::new(),
-            tool_call_id: None,
-            extra: Map::new(),
-        }
+        Self { role, content: Some(content.into()), ..Self::blank() }
     }
 
     /// Instructions that stand above the conversation.
@@ -89,10 +72,6 @@ impl Message {
     }
 }
 
-fn assistant() -> Role {
-    Role::Assistant
-}
-
 /// What a message says: plain text, or parts of text and images.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -113,6 +92,10 @@ impl Content {
             Self::Parts(parts) => parts.iter().filter_map(ContentPart::text).collect(),
         }
     }
+}
+
+plain_field! {
+    Content: Self::Text(String::new()) => |_| false,
 }
 
 impl From<&str> for Content {
@@ -200,24 +183,21 @@ pub enum KnownPart {
     },
 }
 
-/// An image by its URL, which may be a `data:` URL that holds the image.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct ImageUrl {
-    /// `https://…`, or `data:image/png;base64,…`.
-    pub url: String,
-    /// How closely the model should look: `low`, `high` or `auto` (the server's default).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub detail: Option<String>,
-    /// Fields this version does not know.
-    #[serde(flatten)]
-    pub extra: Map<String, Value>,
+wire! {
+    /// An image by its URL, which may be a `data:` URL that holds the image.
+    #[derive(Eq)]
+    pub struct ImageUrl {
+        /// `https://…`, or `data:image/png;base64,…`.
+        pub url: String = required,
+        /// How closely the model should look: `low`, `high` or `auto` (the server's default).
+        pub detail: Option<String>,
+    }
 }
 
 impl ImageUrl {
     /// An image by URL, looked at as closely as the server sees fit.
     pub fn new(url: impl Into<String>) -> Self {
-        Self { url: url.into(), detail: None, extra: Map::new() }
+        Self { url: url.into(), ..Self::blank() }
     }
 
     /// An image by its bytes, as a `data:` URL with the media type that the bytes show.

@@ -1,37 +1,29 @@
 //! Models and their ids.
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
-
 use crate::open_enum::string_id;
-use crate::serde_util::null_as_default;
+use crate::wire::{Field as _, wire};
 
 string_id! {
     /// The name a server knows a model by, such as `gpt-4o-mini` or `ft:attune-tiny:lake:1f3a`.
     ModelId
 }
 
-/// A model that a backend offers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Model {
-    /// The id to put into a request.
-    pub id: ModelId,
-    /// When the model was made, in seconds since the Unix epoch; 0 where the server does not say.
-    #[serde(default, deserialize_with = "null_as_default")]
-    pub created: u64,
-    /// Who owns it, as the server names them.
-    #[serde(default, deserialize_with = "null_as_default")]
-    pub owned_by: String,
-    /// Fields this version does not know.
-    #[serde(flatten)]
-    pub extra: Map<String, Value>,
+wire! {
+    /// A model that a backend offers.
+    pub struct Model = "model" {
+        /// The id to put into a request.
+        pub id: ModelId = required,
+        /// When the model was made, in seconds since the Unix epoch; 0 where the server does not say.
+        pub created: u64 = stated,
+        /// Who owns it, as the server names them.
+        pub owned_by: String = stated,
+    }
 }
 
 impl Model {
     /// A model with an id and nothing else known of it.
     pub fn new(id: impl Into<ModelId>) -> Self {
-        Self { id: id.into(), created: 0, owned_by: String::new(), extra: Map::new() }
+        Self { id: id.into(), ..Self::blank() }
     }
 
     /// Sets when the model was made, in seconds since the Unix epoch.
@@ -66,11 +58,6 @@ impl Model {
             .find_map(|field| self.extra.get(*field)?.as_u64())
             .and_then(|tokens| u32::try_from(tokens).ok())
     }
-}
-
-/// For servers that do not say which model it is.
-pub(crate) fn unnamed() -> ModelId {
-    ModelId::new("")
 }
 
 const CONTEXT_WINDOW_FIELDS: [&str; 4] =

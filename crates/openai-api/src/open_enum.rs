@@ -4,7 +4,7 @@
 macro_rules! open_enum {
     (
         $(#[$meta:meta])*
-        pub enum $name:ident {
+        pub enum $name:ident $(default $default:ident)? {
             $( $(#[$variant_meta:meta])* $variant:ident = $text:literal $(| $alias:literal)*, )+
         }
     ) => {
@@ -51,8 +51,21 @@ macro_rules! open_enum {
 
         impl<'de> ::serde::Deserialize<'de> for $name {
             fn deserialize<D: ::serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                Ok(Self::from(&*<::std::borrow::Cow<'de, str>>::deserialize(deserializer)?))
+                deserializer.deserialize_str($crate::open_enum::Word(|text: &str| Self::from(text)))
             }
+        }
+
+        $crate::open_enum::open_enum! { @field $name $($default)? }
+    };
+    // What is missing or `null` counts as this.
+    (@field $name:ident $default:ident) => {
+        $crate::wire::plain_field! {
+            $name: Self::$default => |value| *value == Self::$default,
+        }
+    };
+    (@field $name:ident) => {
+        $crate::wire::plain_field! {
+            $name: Self::Other(String::new()) => |value| value.as_str().is_empty(),
         }
     };
 }
@@ -61,9 +74,32 @@ macro_rules! open_enum {
 macro_rules! string_id {
     ($(#[$meta:meta])* $name:ident) => {
         $(#[$meta])*
-        #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::serde::Serialize, ::serde::Deserialize)]
+        #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, ::serde::Serialize)]
         #[serde(transparent)]
         pub struct $name(String);
+
+        impl<'de> ::serde::Deserialize<'de> for $name {
+            fn deserialize<D: ::serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let id = <String as $crate::wire::Field>::read(deserializer)?;
+                id.map(Self).ok_or_else(|| ::serde::de::Error::custom("an id is null"))
+            }
+        }
+
+        impl $crate::wire::Field for $name {
+            fn blank() -> Self {
+                Self::default()
+            }
+
+            fn is_blank(&self) -> bool {
+                self.0.is_empty()
+            }
+
+            fn read<'de, D: ::serde::Deserializer<'de>>(
+                deserializer: D,
+            ) -> Result<Option<Self>, D::Error> {
+                Ok(<String as $crate::wire::Field>::read(deserializer)?.map(Self))
+            }
+        }
 
         impl $name {
             /// Takes an id as it is; no form is required, since servers differ.
@@ -117,3 +153,22 @@ macro_rules! string_id {
 }
 
 pub(crate) use {open_enum, string_id};
+
+/// Reads a text and makes something of it, without keeping the text.
+pub(crate) struct Word<F>(pub(crate) F);
+
+impl<T, F: FnOnce(&str) -> T> serde::de::Visitor<'_> for Word<F> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a text")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
+        Ok((self.0)(text))
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<T, E> {
+        Ok((self.0)(&number.to_string()))
+    }
+}

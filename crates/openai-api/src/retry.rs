@@ -1,85 +1,49 @@
 //! A wrapper that asks again when asking again can help.
 
-use std::future::Future;
-use std::time::Duration;
+mod policy;
 
 use async_trait::async_trait;
 use futures_util::StreamExt as _;
-use tokio::time::{Instant, sleep, timeout_at};
 
+pub use self::policy::RetryPolicy;
 use crate::backend::{ChatBackend, ChatStream};
 use crate::chat::{ChatCompletion, ChatRequest};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::Model;
 
-/// A [`ChatBackend`] that sends a request again when [that can help](Error::is_retryable).
+/// A [`ChatBackend`] that sends a request again when [that can help](crate::Error::is_retryable).
 ///
-/// Between attempts it waits as long as the server asks (`Retry-After`), else for a random time up
-/// to a bound that doubles with each attempt. A stream is sent again only until its first item has
-/// arrived; from then on its errors are the caller's.
-///
-/// What comes back in the end is the last error: as it is after one attempt, within
-/// [`Error::Exhausted`] after several. An error that another attempt cannot mend always comes back
-/// as it is. A server that asks to wait longer than a minute, or past the deadline, is not waited
-/// for. Dropping the returned future gives up at once.
+/// `Client` does so by itself; this is for backends of one's own. How often, and after
+/// which waits, the [`RetryPolicy`] says. A stream is sent again only until its first item has
+/// arrived; from then on its errors are the caller's. Dropping the returned future gives up at
+/// once.
 ///
 /// ```
 /// use std::time::Duration;
 ///
-/// use openai_api::Retry;
+/// use openai_api::{Retry, RetryPolicy};
 /// # fn wrap(backend: impl openai_api::ChatBackend) -> impl openai_api::ChatBackend {
 ///
-/// Retry::new(backend).with_attempts(5).with_deadline(Duration::from_secs(90))
+/// let policy = RetryPolicy::default().with_attempts(5).with_deadline(Duration::from_secs(90));
+/// Retry::new(backend).with_policy(policy)
 /// # }
 /// ```
 #[derive(Clone, Debug)]
 pub struct Retry<B> {
     backend: B,
-    attempts: u32,
-    base: Duration,
-    cap: Duration,
-    deadline: Option<Duration>,
+    policy: RetryPolicy,
 }
 
 impl<B: ChatBackend> Retry<B> {
-    /// Wraps a backend: at most 3 attempts, waits up to 0.5 s doubling to 8 s, no deadline.
+    /// Wraps a backend, with the default policy.
     pub fn new(backend: B) -> Self {
-        Self {
-            backend,
-            attempts: 3,
-            base: Duration::from_millis(500),
-            cap: Duration::from_secs(8),
-            deadline: None,
-        }
+        Self { backend, policy: RetryPolicy::default() }
     }
 
-    /// Sets how often a request is sent at most, the first time included; 0 counts as 1.
+    /// Sets how often, and after which waits, a request is sent again.
     #[must_use]
-    pub fn with_attempts(mut self, attempts: u32) -> Self {
-        self.attempts = attempts.max(1);
-        self
-    }
-
-    /// Sets the bound of the wait after the first attempt; it doubles with each further one.
-    #[must_use]
-    pub fn with_base(mut self, base: Duration) -> Self {
-        self.base = base;
-        self
-    }
-
-    /// Sets what the bound of a wait never exceeds; a wait that the server asks for may.
-    #[must_use]
-    pub fn with_cap(mut self, cap: Duration) -> Self {
-        self.cap = cap;
-        self
-    }
-
-    /// Sets how long all attempts and waits together may take; of a stream, to its first item.
-    ///
-    /// An attempt still under way then is given up with [`Error::Timeout`].
-    #[must_use]
-    pub fn with_deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = Some(deadline);
+    pub fn with_policy(mut self, policy: RetryPolicy) -> Self {
+        self.policy = policy;
         self
     }
 
@@ -87,88 +51,46 @@ impl<B: ChatBackend> Retry<B> {
     pub fn get_ref(&self) -> &B {
         &self.backend
     }
-
-    async fn run<T, F>(&self, attempt: impl Fn() -> F) -> Result<T>
-    where
-        F: Future<Output = Result<T>>,
-    {
-        let deadline =
-            self.deadline.and_then(|limit| Some((Instant::now().checked_add(limit)?, limit)));
-        let mut made = 0;
-        loop {
-            let result = match deadline {
-                None => attempt().await,
-                Some((at, limit)) => timeout_at(at, attempt())
-                    .await
-                    .unwrap_or(Err(Error::Timeout { what: "answer", limit })),
-            };
-            made += 1;
-            let error = match result {
-                Ok(value) => return Ok(value),
-                Err(error) if !error.is_retryable() => return Err(error),
-                Err(error) => error,
-            };
-            match self.wait_after(made, &error, deadline.map(|(at, _)| at)) {
-                Some(wait) => sleep(wait).await,
-                None if made == 1 => return Err(error),
-                None => return Err(Error::Exhausted { attempts: made, source: Box::new(error) }),
-            }
-        }
-    }
-
-    /// How long to wait before the next attempt, unless there should be none.
-    fn wait_after(&self, made: u32, error: &Error, deadline: Option<Instant>) -> Option<Duration> {
-        if made >= self.attempts {
-            return None;
-        }
-        let wait = match error.retry_after() {
-            Some(asked) if asked > LONGEST_RETRY_AFTER => return None,
-            Some(asked) => asked,
-            None => {
-                let doubled =
-                    self.base.saturating_mul(1_u32.checked_shl(made - 1).unwrap_or(u32::MAX));
-                doubled.min(self.cap).mul_f64(fastrand::f64())
-            }
-        };
-        let fits = deadline.is_none_or(|at| wait < at.saturating_duration_since(Instant::now()));
-        fits.then_some(wait)
-    }
 }
 
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
 impl<B: ChatBackend> ChatBackend for Retry<B> {
     async fn complete(&self, request: ChatRequest) -> Result<ChatCompletion> {
-        self.run(|| self.backend.complete(request.clone())).await
+        self.policy.run(|| self.backend.complete(request.clone())).await
     }
 
     async fn stream(&self, request: ChatRequest) -> Result<ChatStream> {
-        self.run(|| async {
-            let mut stream = self.backend.stream(request.clone()).await?;
-            match stream.next().await {
-                // The stream has ended, and some must not be asked again after that.
-                None => Ok(futures_util::stream::empty().boxed()),
-                Some(first) => Ok(futures_util::stream::iter([Ok(first?)]).chain(stream).boxed()),
-            }
-        })
-        .await
+        self.policy
+            .run(|| async {
+                let mut stream = self.backend.stream(request.clone()).await?;
+                match stream.next().await {
+                    // The stream has ended, and some must not be asked again after that.
+                    None => Ok(futures_util::stream::empty().boxed()),
+                    Some(first) => {
+                        Ok(futures_util::stream::iter([Ok(first?)]).chain(stream).boxed())
+                    }
+                }
+            })
+            .await
     }
 
     async fn models(&self) -> Result<Vec<Model>> {
-        self.run(|| self.backend.models()).await
+        self.policy.run(|| self.backend.models()).await
     }
 }
-
-/// A server that asks to wait longer than this is better asked by a person.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
     use std::sync::Mutex;
 
+    use std::time::Duration;
+
+    use tokio::time::Instant;
+
     use super::*;
-    use crate::{ApiError, ChatChunk, Delta, FinishReason, Message, MockChatBackend};
+    use crate::{ApiError, ChatChunk, Delta, Error, FinishReason, Message, MockChatBackend};
 
     /// A backend that answers `models` with these errors, then with an empty list.
     fn failing(errors: Vec<Error>) -> (MockChatBackend, Arc<Mutex<u32>>) {
@@ -247,22 +169,10 @@ mod tests {
     async fn a_wait_past_the_deadline_is_not_begun() {
         let (backend, calls) = failing(vec![asking_for(Duration::from_secs(20))]);
         let start = Instant::now();
-        let retry = Retry::new(backend).with_deadline(Duration::from_secs(10));
+        let policy = RetryPolicy::default().with_deadline(Duration::from_secs(10));
+        let retry = Retry::new(backend).with_policy(policy);
         assert_eq!(retry.models().await.unwrap_err().as_api().unwrap().status, 429);
         assert_eq!((start.elapsed(), *calls.lock().unwrap()), (Duration::ZERO, 1));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn back_off_stays_below_bounds_that_double_up_to_the_cap() {
-        let retry = Retry::new(MockChatBackend::new()).with_attempts(u32::MAX);
-        let longest = |made| {
-            let waits = (0..200).filter_map(|_| retry.wait_after(made, &status(500), None));
-            waits.max().unwrap()
-        };
-        for (made, bound) in [(1, 500), (2, 1000), (3, 2000), (5, 8000), (40, 8000)] {
-            let (longest, bound) = (longest(made), Duration::from_millis(bound));
-            assert!(longest <= bound && longest > bound / 2, "{made}: {longest:?}");
-        }
     }
 
     #[tokio::test(start_paused = true)]
@@ -272,7 +182,9 @@ mod tests {
         backend.expect_stream().returning(|_| Ok(futures_util::stream::pending().boxed()));
         let limit = Duration::from_secs(5);
         let start = Instant::now();
-        let error = Retry::new(backend).with_deadline(limit).stream(request()).await.err().unwrap();
+        let policy = RetryPolicy::default().with_deadline(limit);
+        let retry = Retry::new(backend).with_policy(policy);
+        let error = retry.stream(request()).await.err().unwrap();
         assert!(matches!(error, Error::Timeout { what: "answer", .. }), "{error}");
         assert_eq!(start.elapsed().as_secs(), 5);
     }

@@ -1,23 +1,28 @@
 //! Tools a model may call.
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use crate::serde_util::{is_default, null_as_default};
+use crate::open_enum::open_enum;
+use crate::wire::{Field as _, wire};
 
-/// A tool that a request offers to the model.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Tool {
-    /// `function`; what another kind needs rides in `extra` under its name.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// The function; empty for another kind.
-    #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "is_default")]
-    pub function: FunctionDefinition,
-    /// Fields this version does not know, such as `custom`.
-    #[serde(flatten)]
-    pub extra: Map<String, Value>,
+open_enum! {
+    /// What kind of tool it is.
+    pub enum ToolKind default Function {
+        /// A function of the caller's.
+        Function = "function",
+        /// A tool of the caller's that takes any text.
+        Custom = "custom",
+    }
+}
+
+wire! {
+    /// A tool that a request offers to the model.
+    pub struct Tool {
+        /// `function`; what another kind needs rides in `extra` under its name.
+        pub kind as "type": ToolKind = stated,
+        /// The function; empty for another kind.
+        pub function: FunctionDefinition,
+    }
 }
 
 impl Tool {
@@ -31,81 +36,58 @@ impl Tool {
             name: name.into(),
             description: Some(description.into()),
             parameters: Some(parameters),
-            extra: Map::new(),
+            ..FunctionDefinition::blank()
         };
-        Self { kind: FUNCTION.to_owned(), function, extra: Map::new() }
+        Self { kind: ToolKind::Function, function, ..Self::blank() }
     }
 }
 
-/// What a model is told of a function.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct FunctionDefinition {
-    /// The name to call it by.
-    pub name: String,
-    /// What it does, for the model to read.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub description: Option<String>,
-    /// The JSON schema of its arguments.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub parameters: Option<Value>,
-    /// Fields this version does not know, such as `strict`.
-    #[serde(flatten)]
-    pub extra: Map<String, Value>,
+wire! {
+    /// What a model is told of a function.
+    #[derive(Default)]
+    pub struct FunctionDefinition {
+        /// The name to call it by.
+        pub name: String = required,
+        /// What it does, for the model to read.
+        pub description: Option<String>,
+        /// The JSON schema of its arguments.
+        pub parameters: Option<Value>,
+    }
 }
 
-/// A call that the model asks for.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct ToolCall {
-    /// What the tool's answer refers to.
-    #[serde(default, deserialize_with = "null_as_default")]
-    pub id: String,
-    /// `function`; what another kind needs rides in `extra` under its name.
-    #[serde(rename = "type", default = "function_kind")]
-    pub kind: String,
-    /// The function and its arguments; empty for another kind.
-    #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "is_default")]
-    pub function: FunctionCall,
-    /// Fields this version does not know, such as `custom`.
-    #[serde(flatten)]
-    pub extra: Map<String, Value>,
+wire! {
+    /// A call that the model asks for.
+    pub struct ToolCall {
+        /// What the tool's answer refers to.
+        pub id: String = stated,
+        /// `function`; what another kind needs rides in `extra` under its name.
+        pub kind as "type": ToolKind = stated,
+        /// The function and its arguments; empty for another kind.
+        pub function: FunctionCall,
+    }
 }
 
 impl ToolCall {
     /// A call of a function.
     pub fn new(id: impl Into<String>, function: FunctionCall) -> Self {
-        Self { id: id.into(), kind: function_kind(), function, extra: Map::new() }
+        Self { id: id.into(), kind: ToolKind::Function, function, ..Self::blank() }
     }
 }
 
-/// A function's name and the arguments the model chose.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct FunctionCall {
-    /// The function's name; empty in the later pieces of a call that is streamed.
-    #[serde(
-        default,
-        deserialize_with = "null_as_default",
-        skip_serializing_if = "String::is_empty"
-    )]
-    pub name: String,
-    /// The arguments as the model wrote them: JSON text that may be invalid.
-    #[serde(default, deserialize_with = "null_as_default")]
-    pub arguments: String,
-    /// Fields this version does not know.
-    #[serde(flatten)]
-    pub extra: Map<String, Value>,
+wire! {
+    /// A function's name and the arguments the model chose.
+    #[derive(Default, Eq)]
+    pub struct FunctionCall {
+        /// The function's name; empty in the later pieces of a call that is streamed.
+        pub name: String,
+        /// The arguments as the model wrote them: JSON text that may be invalid.
+        pub arguments: String = stated,
+    }
 }
-
-fn function_kind() -> String {
-    FUNCTION.to_owned()
-}
-
-const FUNCTION: &str = "function";
 
 #[cfg(test)]
 mod tests {
+    use serde::Serialize;
     use serde::de::DeserializeOwned;
     use serde_json::json;
 

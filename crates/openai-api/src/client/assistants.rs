@@ -1,32 +1,25 @@
-//! `GET /assistants` and `GET /assistants/{id}`.
+//! `/assistants`.
 
-use reqwest::header::HeaderName;
+use reqwest::Method;
 
 use crate::assistant::AssistantObject;
 use crate::client::Client;
-use crate::client::transport::all_pages;
-use crate::error::Result;
+use crate::client::call::Call;
+use crate::client::list::List;
 
 impl Client {
-    /// Lists all assistants, page by page until the last.
+    /// Lists the assistants.
     ///
-    /// # Errors
-    ///
-    /// [`Error::Api`](crate::Error::Api) with status 404 on a server that has no assistants.
-    pub async fn assistants(&self) -> Result<Vec<AssistantObject>> {
-        let call = || Ok(self.get(&["assistants"])?.header(BETA, ASSISTANTS));
-        all_pages(call, "list of assistants", |assistant: &AssistantObject| &assistant.id).await
+    /// A server that has none answers 404.
+    pub fn assistants(&self) -> List<AssistantObject> {
+        self.list(&["assistants"], "list of assistants").header(BETA, ASSISTANTS)
     }
 
     /// Tells one assistant.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Api`](crate::Error::Api) with status 404 if the server does not know it.
-    pub async fn assistant(&self, id: &str) -> Result<AssistantObject> {
-        self.get(&["assistants", id])?.header(BETA, ASSISTANTS).read("assistant").await
+    pub fn assistant(&self, id: &str) -> Call<AssistantObject> {
+        self.call(Method::GET, &["assistants", id], "assistant").header(BETA, ASSISTANTS)
     }
 }
 
-const BETA: HeaderName = HeaderName::from_static("openai-beta");
+const BETA: &str = "openai-beta";
 const ASSISTANTS: &str = "assistants=v2";

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Url;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 
 use crate::client::{Client, Inner, Timeouts, tls};
 use crate::error::{BoxError, Error, Result};
+use crate::retry::RetryPolicy;
 
 /// Settings of a [`Client`] to be.
 ///
@@ -38,6 +39,7 @@ pub struct ClientBuilder {
     project: Option<String>,
     user_agent: String,
     timeouts: Timeouts,
+    retry: RetryPolicy,
     http: Option<reqwest::Client>,
 }
 
@@ -54,6 +56,7 @@ impl Default for ClientBuilder {
                 read: Duration::from_secs(600),
                 idle: Duration::from_secs(120),
             },
+            retry: RetryPolicy::default(),
             http: None,
         }
     }
@@ -154,6 +157,13 @@ impl ClientBuilder {
         self
     }
 
+    /// Sets how often, and after which waits, a request is sent again.
+    #[must_use]
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.retry = policy;
+        self
+    }
+
     /// Sets the HTTP client to use, for proxies, root certificates and the like.
     ///
     /// This crate turns on reqwest's `rustls-no-provider`: a client that speaks TLS needs
@@ -179,6 +189,7 @@ impl ClientBuilder {
     pub fn build(self) -> Result<Client> {
         let base = parse_base_url(&self.base_url)?;
         let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(USER_AGENT, header("user agent", &self.user_agent)?);
         if let Some(key) = &self.key {
             let mut value = header("key", &format!("Bearer {key}"))?;
@@ -195,7 +206,9 @@ impl ClientBuilder {
             Some(http) => http,
             None => http_client(&base, self.timeouts.connect)?,
         };
-        let inner = Inner { http, base, headers, key: self.key, timeouts: self.timeouts };
+        let key = self.key.map(Arc::from);
+        let (timeouts, retry) = (self.timeouts, self.retry);
+        let inner = Inner { http, base, headers, key, timeouts, retry };
         Ok(Client { inner: Arc::new(inner) })
     }
 }

@@ -3,7 +3,7 @@
 use reqwest::StatusCode;
 use serde_json::{Map, Value};
 
-use crate::client::transport::without_bom;
+use crate::client::answer::without_bom;
 use crate::error::ApiError;
 
 /// Reads the explanation of an error, in whatever form it comes.

@@ -1,19 +1,19 @@
 //! `/files`.
 
-use std::io;
 use std::path::Path;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_core::stream::BoxStream;
 use futures_util::StreamExt as _;
-use reqwest::header::ACCEPT;
-use reqwest::{Body, Method};
+use reqwest::Method;
 
 use crate::client::Client;
-use crate::client::transport::{Answer, all_pages, causes};
-use crate::client::upload::{Form, ReadFailed};
-use crate::error::{Error, Result};
+use crate::client::answer::Answer;
+use crate::client::body::Piece;
+use crate::client::call::Call;
+use crate::client::list::List;
+use crate::client::upload::{Form, on_disk};
+use crate::error::Result;
 use crate::file::{File, FileDeleted, FileId, FilePurpose};
 
 /// A file's content as it comes; dropping it frees the connection.
@@ -22,68 +22,57 @@ pub type ByteStream = BoxStream<'static, Result<Bytes>>;
 impl Client {
     /// Uploads a file from disk.
     ///
-    /// It is read while it is sent and never held in memory as a whole; the server is told its
-    /// length beforehand.
+    /// It is read while it is sent, anew for each attempt, and never held in memory as a whole; the
+    /// server is told its length beforehand.
     ///
     /// # Errors
     ///
-    /// [`Error::File`] if it cannot be read, or becomes shorter meanwhile; [`Error::Api`] if the
-    /// server refuses it.
+    /// [`Error::File`](crate::Error::File) if it cannot be read, or becomes shorter meanwhile;
+    /// [`Error::Api`](crate::Error::Api) if the server refuses it.
     pub async fn upload_file(&self, path: impl AsRef<Path>, purpose: FilePurpose) -> Result<File> {
         let path = path.as_ref();
-        self.upload(path, Form::from_disk(path, &purpose).await?).await
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        self.upload(&name, on_disk(path).await?, &purpose).await
     }
 
     /// Uploads a file from memory under a name.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Api`] if the server refuses it.
-    pub async fn upload_bytes(
+    pub fn upload_bytes(
         &self,
         name: &str,
         bytes: impl Into<Bytes>,
         purpose: FilePurpose,
-    ) -> Result<File> {
-        self.upload(Path::new(name), Form::from_memory(name, bytes.into(), &purpose)?).await
+    ) -> Call<File> {
+        self.upload(name, Piece::Memory(bytes.into()), &purpose)
+    }
+
+    pub(super) fn upload(&self, name: &str, content: Piece, purpose: &FilePurpose) -> Call<File> {
+        let call = self.call(Method::POST, &["files"], "file");
+        call.form(Form::new(&[("purpose", purpose.as_str())], ("file", name), content))
     }
 
     /// Tells one file.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Api`] with status 404 if the server does not have it.
-    pub async fn file(&self, id: &FileId) -> Result<File> {
-        self.get(&["files", id.as_str()])?.read("file").await
+    pub fn file(&self, id: &FileId) -> Call<File> {
+        self.call(Method::GET, &["files", id.as_str()], "file")
     }
 
-    /// Lists all files, page by page until the last.
-    ///
-    /// # Errors
-    ///
-    /// Whatever keeps the server from telling.
-    pub async fn files(&self) -> Result<Vec<File>> {
-        let call = || self.get(&["files"]);
-        all_pages(call, "list of files", |file: &File| file.id.as_str()).await
+    /// Lists the files.
+    pub fn files(&self) -> List<File> {
+        self.list(&["files"], "list of files")
     }
 
     /// Deletes a file.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Api`] with status 404 if the server does not have it.
-    pub async fn delete_file(&self, id: &FileId) -> Result<FileDeleted> {
-        self.call(Method::DELETE, &["files", id.as_str()])?.read("deletion").await
+    pub fn delete_file(&self, id: &FileId) -> Call<FileDeleted> {
+        self.call(Method::DELETE, &["files", id.as_str()], "deletion")
     }
 
     /// Fetches a file's content piece by piece.
     ///
     /// # Errors
     ///
-    /// [`Error::Api`] with status 404 if the server does not have it. Once the content has begun,
-    /// errors come as an item, after which it ends.
+    /// [`Error::Api`](crate::Error::Api) with status 404 if the server does not have it. Once the
+    /// content has begun, errors come as an item, after which it ends.
     pub async fn file_content(&self, id: &FileId) -> Result<ByteStream> {
-        let answer = self.content(id).await?;
+        let answer = self.content(id).request.run(|answer: Answer| async { Ok(answer) }).await?;
         let pieces = futures_util::stream::try_unfold(answer, |mut answer| async {
             Ok(answer.chunk(false).await?.map(|piece| (piece, answer)))
         });
@@ -95,26 +84,11 @@ impl Client {
     /// # Errors
     ///
     /// Those of [`file_content`](Self::file_content).
-    pub async fn file_bytes(&self, id: &FileId) -> Result<Vec<u8>> {
-        self.content(id).await?.bytes().await
+    pub async fn file_bytes(&self, id: &FileId) -> Result<Bytes> {
+        self.content(id).bytes().await
     }
 
-    async fn content(&self, id: &FileId) -> Result<Answer> {
-        let path = &["files", id.as_str(), "content"];
-        self.get(path)?.header(ACCEPT, "*/*").send().await
-    }
-
-    /// Sends a form; `path` names its file where that cannot be read to its end.
-    pub(super) async fn upload(&self, path: &Path, form: Form) -> Result<File> {
-        let Form { content_type, body } = form;
-        let sent = Arc::clone(&body.sent);
-        let call = self.post(&["files"])?.body(content_type, Body::wrap(body)).counting(sent);
-        call.read("file").await.map_err(|error| {
-            let failed = causes(&error).find_map(|cause| cause.downcast_ref::<ReadFailed>());
-            match failed.map(|ReadFailed(error)| io::Error::new(error.kind(), error.to_string())) {
-                Some(source) => Error::File { path: path.to_owned(), source },
-                None => error,
-            }
-        })
+    fn content(&self, id: &FileId) -> Call {
+        self.call(Method::GET, &["files", id.as_str(), "content"], "file's content").accept("*/*")
     }
 }

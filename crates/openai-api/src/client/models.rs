@@ -1,20 +1,20 @@
-//! `GET /models` and `GET /models/{id}`.
+//! `/models`.
+
+use reqwest::Method;
 
 use crate::client::Client;
-use crate::error::Result;
+use crate::client::call::Call;
+use crate::client::list::List;
 use crate::model::{Model, ModelId};
 
 impl Client {
-    /// Tells one model.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Api`](crate::Error::Api) with status 404 if the server does not know it.
-    pub async fn model(&self, id: &ModelId) -> Result<Model> {
-        self.get(&["models", id.as_str()])?.read("model").await
+    /// Lists the models, in any order.
+    pub fn list_models(&self) -> List<Model> {
+        self.list(&["models"], "list of models")
     }
 
-    pub(super) async fn list_models(&self) -> Result<Vec<Model>> {
-        Ok(self.get(&["models"])?.read_page("list of models").await?.data)
+    /// Tells one model.
+    pub fn model(&self, id: &ModelId) -> Call<Model> {
+        self.call(Method::GET, &["models", id.as_str()], "model")
     }
 }

@@ -10,12 +10,14 @@ mod uploads;
 use serde_json::{Value, json};
 
 use crate::testing::{Reply, ScriptedServer};
-use crate::{ChatRequest, Client, Message};
+use crate::{ChatRequest, Client, Message, RetryPolicy};
 
 /// A server with these replies, and a client of it.
 async fn serve(replies: impl IntoIterator<Item = Reply>) -> (ScriptedServer, Client) {
     let server = ScriptedServer::start(replies).await.unwrap();
-    let client = Client::builder().key("sk-secret-key").base_url(server.url()).build().unwrap();
+    let client =
+        Client::builder().key("sk-secret-key").base_url(server.url()).retry(RetryPolicy::never());
+    let client = client.build().unwrap();
     (server, client)
 }
 

@@ -1,149 +1,63 @@
-//! A multipart body whose file is read while it is sent.
+//! A form with a file in it, read from disk while it is sent.
 
 use std::io;
 use std::path::Path;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http_body::{Body, Frame, SizeHint};
 use reqwest::header::HeaderValue;
-use tokio::fs::File;
-use tokio::io::{AsyncRead as _, ReadBuf};
 
+use crate::client::body::{Body, Piece};
 use crate::error::{Error, Result};
-use crate::file::FilePurpose;
 
-/// A form with two fields: what a file is for, and the file.
+/// A multipart form as browsers send it.
 pub(super) struct Form {
     pub(super) content_type: HeaderValue,
-    pub(super) body: FormBody,
+    pub(super) body: Body,
 }
 
 impl Form {
-    /// A form with a file from disk, of the size it has now.
-    pub(super) async fn from_disk(path: &Path, purpose: &FilePurpose) -> Result<Self> {
-        let fail = |source| Error::File { path: path.to_owned(), source };
-        let file = File::open(path).await.map_err(fail)?;
-        let metadata = file.metadata().await.map_err(fail)?;
-        if !metadata.is_file() {
-            return Err(fail(io::Error::other("it is not a regular file")));
-        }
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        Self::new(&name, purpose, Content::Disk { file, left: metadata.len() })
-    }
-
-    /// A form with a file from memory.
-    pub(super) fn from_memory(name: &str, bytes: Bytes, purpose: &FilePurpose) -> Result<Self> {
-        Self::new(name, purpose, Content::Memory(bytes))
-    }
-
-    fn new(name: &str, purpose: &FilePurpose, content: Content) -> Result<Self> {
+    /// A form with a few texts and, last, a file: its field's name, its own name and its content.
+    pub(super) fn new(
+        texts: &[(&str, &str)],
+        (field, name): (&str, &str),
+        content: Piece,
+    ) -> Result<Self> {
         let boundary = format!("attune-{:032x}", fastrand::u128(..));
         let content_type =
             HeaderValue::from_str(&format!("multipart/form-data; boundary={boundary}"))
                 .map_err(|_| Error::invalid("boundary", "is no header"))?;
-        let head = format!(
-            "--{boundary}\r\ncontent-disposition: form-data; name=\"purpose\"\r\n\r\n{purpose}\r\n\
-             --{boundary}\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{}\"\r\n\
+        let mut head = String::new();
+        for (name, text) in texts {
+            head.push_str(&format!(
+                "--{boundary}\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{text}\r\n"
+            ));
+        }
+        head.push_str(&format!(
+            "--{boundary}\r\ncontent-disposition: form-data; name=\"{field}\"; filename=\"{}\"\r\n\
              content-type: application/octet-stream\r\n\r\n",
             escape(name),
-        );
+        ));
         let tail = format!("\r\n--{boundary}--\r\n");
-        let sent = Arc::new(AtomicU64::new(0));
-        let body = FormBody { head: head.into(), content, tail: tail.into(), sent };
+        let memory = |text: String| Piece::Memory(Bytes::from(text));
+        let body = Body::new(vec![memory(head), content, memory(tail)]);
         Ok(Self { content_type, body })
     }
 }
 
-/// The body of a form; its length is known before it is sent.
-pub(super) struct FormBody {
-    head: Bytes,
-    content: Content,
-    tail: Bytes,
-    /// How many bytes have gone out.
-    pub(super) sent: Arc<AtomicU64>,
+/// A file on disk, of the size it has now.
+pub(super) async fn on_disk(path: &Path) -> Result<Piece> {
+    let fail = |source| Error::File { path: path.to_owned(), source };
+    // Opened too, so that one that may not be read is told before anything is sent.
+    let file = tokio::fs::File::open(path).await.map_err(fail)?;
+    let metadata = file.metadata().await.map_err(fail)?;
+    if !metadata.is_file() {
+        return Err(fail(io::Error::other("it is not a regular file")));
+    }
+    Ok(Piece::Disk { path: Arc::new(path.to_owned()), offset: 0, length: metadata.len() })
 }
-
-enum Content {
-    Memory(Bytes),
-    Disk { file: File, left: u64 },
-}
-
-impl Content {
-    fn len(&self) -> u64 {
-        match self {
-            Self::Memory(bytes) => bytes.len() as u64,
-            Self::Disk { left, .. } => *left,
-        }
-    }
-
-    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
-        match self {
-            Self::Memory(bytes) => Poll::Ready(Ok(std::mem::take(bytes))),
-            Self::Disk { left: 0, .. } => Poll::Ready(Ok(Bytes::new())),
-            Self::Disk { file, left } => {
-                let size = usize::try_from(*left).unwrap_or(PIECE).min(PIECE);
-                let mut piece = vec![0; size];
-                let mut buffer = ReadBuf::new(&mut piece);
-                ready!(Pin::new(file).poll_read(cx, &mut buffer))?;
-                let read = buffer.filled().len();
-                if read == 0 {
-                    return Poll::Ready(Err(io::Error::other("it became shorter meanwhile")));
-                }
-                *left -= read as u64;
-                piece.truncate(read);
-                Poll::Ready(Ok(piece.into()))
-            }
-        }
-    }
-}
-
-impl Body for FormBody {
-    type Data = Bytes;
-    type Error = ReadFailed;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, ReadFailed>>> {
-        let this = &mut *self;
-        let mut piece = std::mem::take(&mut this.head);
-        if piece.is_empty() {
-            piece = match ready!(this.content.poll_piece(cx)) {
-                Ok(piece) => piece,
-                Err(error) => return Poll::Ready(Some(Err(ReadFailed(error)))),
-            };
-        }
-        if piece.is_empty() {
-            piece = std::mem::take(&mut this.tail);
-        }
-        if piece.is_empty() {
-            return Poll::Ready(None);
-        }
-        this.sent.fetch_add(piece.len() as u64, Ordering::Relaxed);
-        Poll::Ready(Some(Ok(Frame::data(piece))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.size_hint().exact() == Some(0)
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.head.len() as u64 + self.content.len() + self.tail.len() as u64)
-    }
-}
-
-/// The file could not be read while it was sent.
-#[derive(Debug, thiserror::Error)]
-#[error("the file could not be read to its end")]
-pub(super) struct ReadFailed(#[source] pub(super) io::Error);
 
 /// Escapes a name as browsers do.
 fn escape(name: &str) -> String {
     name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A")
 }
-
-const PIECE: usize = 64 * 1024;

@@ -47,15 +47,23 @@ impl Api for Client {
     }
 
     async fn jobs(&self, after: Option<String>) -> Result<Page<FineTuningJob>> {
-        self.fine_tuning_jobs(after.as_deref(), Some(PAGE)).await
+        page(self.fine_tuning_jobs(), after).await
     }
 
     async fn events(&self, id: &str, after: Option<String>) -> Result<Page<FineTuningEvent>> {
-        self.fine_tuning_events(id, after.as_deref(), Some(PAGE)).await
+        page(self.fine_tuning_events(id), after).await
     }
 
     async fn cancel(&self, id: &str) -> Result<()> {
         self.cancel_fine_tuning_job(id).await.map(drop)
+    }
+}
+
+async fn page<T: Entry>(list: List<T>, after: Option<String>) -> Result<Page<T>> {
+    let list = list.limit(PAGE);
+    match after {
+        Some(after) => list.after(after).await,
+        None => list.await,
     }
 }
 

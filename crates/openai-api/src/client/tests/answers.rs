@@ -7,14 +7,14 @@ use serde_json::json;
 
 use super::{completion, question, serve};
 use crate::testing::{Reply, ScriptedServer};
-use crate::{ChatBackend as _, ChatBackendExt as _, Client, Error, FileId};
+use crate::{ChatBackend as _, ChatBackendExt as _, Client, Error, FileId, RetryPolicy};
 
 #[tokio::test]
 async fn an_answer_carries_the_request_id() {
     let reply = Reply::json(200, completion("hello")).with_header("x-request-id", "req_1");
     let (_server, client) = serve([reply]).await;
     let answer = client.complete(question()).await.unwrap();
-    assert_eq!((answer.text().as_str(), answer.request_id.as_deref()), ("hello", Some("req_1")));
+    assert_eq!((answer.text().as_str(), answer.request_id()), ("hello", Some("req_1")));
 }
 
 #[tokio::test]
@@ -206,7 +206,7 @@ async fn nobody_at_the_other_end_is_a_connect_error_that_names_the_url() {
     drop(server);
     // The port is free again once the server's task has ended.
     tokio::task::yield_now().await;
-    let client = Client::builder().base_url(url).build().unwrap();
+    let client = Client::builder().base_url(url).retry(RetryPolicy::never()).build().unwrap();
     let error = client.models().await.unwrap_err();
     assert!(
         matches!(&error, Error::Connect { url, .. } if url.ends_with("/v1/models")),
@@ -220,7 +220,12 @@ async fn nobody_at_the_other_end_is_a_connect_error_that_names_the_url() {
 async fn a_server_that_does_not_answer_is_given_up() {
     let server = ScriptedServer::start([Reply::silent()]).await.unwrap();
     let limit = Duration::from_millis(30);
-    let client = Client::builder().base_url(server.url()).read_timeout(limit).build().unwrap();
+    let client = Client::builder()
+        .base_url(server.url())
+        .read_timeout(limit)
+        .retry(RetryPolicy::never())
+        .build()
+        .unwrap();
     let error = client.models().await.unwrap_err();
     assert!(matches!(error, Error::Timeout { what: "response", .. }), "{error:?}");
     server.hung_up().await;
@@ -230,7 +235,12 @@ async fn a_server_that_does_not_answer_is_given_up() {
 async fn a_body_that_comes_to_a_halt_is_given_up() {
     let server = ScriptedServer::start([Reply::json(200, completion("")).hanging()]).await.unwrap();
     let limit = Duration::from_millis(30);
-    let client = Client::builder().base_url(server.url()).idle_timeout(limit).build().unwrap();
+    let client = Client::builder()
+        .base_url(server.url())
+        .idle_timeout(limit)
+        .retry(RetryPolicy::never())
+        .build()
+        .unwrap();
     let error = client.complete(question()).await.unwrap_err();
     assert!(
         matches!(error, Error::Timeout { what, .. } if what.starts_with("further")),
@@ -262,6 +272,6 @@ async fn file_content_comes_in_pieces_or_as_a_whole() {
     let id = FileId::new("f");
     let pieces: Vec<_> = client.file_content(&id).await.unwrap().try_collect().await.unwrap();
     assert_eq!(pieces, ["one", "two"]);
-    assert_eq!(client.file_bytes(&id).await.unwrap(), b"onetwo");
+    assert_eq!(client.file_bytes(&id).await.unwrap(), "onetwo");
     assert_eq!(server.requests()[0].header("accept"), Some("*/*"));
 }

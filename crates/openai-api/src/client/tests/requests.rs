@@ -115,10 +115,10 @@ async fn every_endpoint_asks_by_its_method_and_path() {
     client.file_bytes(&file).await.unwrap();
     client.create_fine_tuning_job(CreateFineTuningJob::new("m", "file-1")).await.unwrap();
     client.fine_tuning_job("j?").await.unwrap();
-    client.fine_tuning_jobs(None, None).await.unwrap();
-    client.fine_tuning_jobs(Some("j&1"), Some(2)).await.unwrap();
-    client.fine_tuning_events("j", Some("e"), None).await.unwrap();
-    client.fine_tuning_checkpoints("j", None, Some(3)).await.unwrap();
+    client.fine_tuning_jobs().await.unwrap();
+    client.fine_tuning_jobs().after("j&1").limit(2).await.unwrap();
+    client.fine_tuning_events("j").after("e").await.unwrap();
+    client.fine_tuning_checkpoints("j").limit(3).await.unwrap();
     client.cancel_fine_tuning_job("j").await.unwrap();
     client.assistant("asst_1").await.unwrap();
     let asked: Vec<_> = server
@@ -134,7 +134,7 @@ async fn every_endpoint_asks_by_its_method_and_path() {
         POST /v1/fine_tuning/jobs
         GET /v1/fine_tuning/jobs/j%3F
         GET /v1/fine_tuning/jobs
-        GET /v1/fine_tuning/jobs?after=j%261&limit=2
+        GET /v1/fine_tuning/jobs?limit=2&after=j%261
         GET /v1/fine_tuning/jobs/j/events?after=e
         GET /v1/fine_tuning/jobs/j/checkpoints?limit=3
         POST /v1/fine_tuning/jobs/j/cancel
@@ -147,7 +147,8 @@ async fn every_endpoint_asks_by_its_method_and_path() {
 #[tokio::test]
 async fn assistants_are_asked_for_in_their_version_page_by_page() {
     let (server, client) = serve([list(&["a", "b"], true), list(&["c"], false)]).await;
-    let ids: Vec<_> = client.assistants().await.unwrap().into_iter().map(|one| one.id).collect();
+    let ids: Vec<_> =
+        client.assistants().all().await.unwrap().into_iter().map(|one| one.id).collect();
     assert_eq!(ids, ["a", "b", "c"]);
     let requests = server.requests();
     assert!(requests.iter().all(|one| one.header("openai-beta") == Some("assistants=v2")));
@@ -159,9 +160,9 @@ async fn assistants_are_asked_for_in_their_version_page_by_page() {
 async fn a_server_that_repeats_its_first_page_does_not_go_on_for_ever() {
     let server = ScriptedServer::answering(|_| list(&["f1", "f2"], true)).await.unwrap();
     let client = Client::builder().base_url(server.url()).build().unwrap();
-    assert_eq!(client.files().await.unwrap().len(), 2);
+    assert_eq!(client.files().all().await.unwrap().len(), 2);
     assert_eq!(server.requests().len(), 2);
     let server = ScriptedServer::answering(|_| list(&[], true)).await.unwrap();
     let client = Client::builder().base_url(server.url()).build().unwrap();
-    assert_eq!(client.files().await.unwrap().len(), 0);
+    assert_eq!(client.files().all().await.unwrap().len(), 0);
 }

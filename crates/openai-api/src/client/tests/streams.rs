@@ -76,7 +76,7 @@ async fn a_stream_that_ends_too_early_is_truncated() {
     check(&[HEL], truncated()).await;
     check(&[HEL, &STOP[..STOP.len() - 8]], truncated()).await;
     check(&[HEL, "data: [DON"], truncated()).await;
-    check(&[], expect!["error: the stream ended before the answer was complete"]).await;
+    check(&[], expect!["refused: the stream ended before the answer was complete"]).await;
     let second = "data: {\"choices\":[{\"index\":1,\"delta\":{}}]}\n\n";
     check(
         &[HEL, second, STOP],
@@ -107,12 +107,12 @@ async fn an_error_in_mid_stream_is_the_servers_error() {
     .await;
     check(
         &["event: error\ndata: out of memory\n\n"],
-        expect![[r#"error: the server answered 500: "out of memory""#]],
+        expect![[r#"refused: the server answered 500: "out of memory""#]],
     )
     .await;
     check(
         &["data: {\"object\":\"error\",\"message\":\"too long\",\"code\":400}\n\n"],
-        expect!["error: the server answered 400 (400): too long"],
+        expect!["refused: the server answered 400 (400): too long"],
     )
     .await;
     let with_choices = "data: {\"error\":{\"message\":\"cut\",\"code\":502},\"choices\":[{\"delta\":{},\"finish_reason\":\"error\"}]}\n\n";
@@ -128,7 +128,7 @@ async fn what_cannot_be_read_is_an_error_that_ends_the_stream() {
     )
     .await;
     let page = Reply::new(200, "text/html", "<html>log in</html>");
-    expect!["error: could not read the stream"].assert_eq(&outcome(page).await);
+    expect!["refused: could not read the stream"].assert_eq(&outcome(page).await);
 }
 
 #[tokio::test]
@@ -147,7 +147,7 @@ async fn plain_json_answered_to_a_stream_is_one_chunk() {
         expect!["hello."].assert_eq(&outcome(reply).await);
     }
     let error = Reply::json(200, json!({"error": {"message": "busy", "code": 503}}));
-    expect!["error: the server answered 503 (503): busy"].assert_eq(&outcome(error).await);
+    expect!["refused: the server answered 503 (503): busy"].assert_eq(&outcome(error).await);
 }
 
 #[tokio::test]
@@ -175,14 +175,19 @@ async fn each_chunk_carries_the_request_id() {
     let reply = Reply::events([HEL, STOP, DONE]).with_header("x-request-id", "req_1");
     let (_server, client) = serve([reply]).await;
     let chunks: Vec<_> = client.stream(question()).await.unwrap().try_collect().await.unwrap();
-    assert!(chunks.iter().all(|chunk| chunk.request_id.as_deref() == Some("req_1")));
+    assert!(chunks.iter().all(|chunk| chunk.meta.as_ref().unwrap().request_id() == Some("req_1")));
 }
 
 #[tokio::test]
 async fn a_stream_that_falls_silent_is_given_up() {
     let server = ScriptedServer::start([Reply::events([HEL]).hanging()]).await.unwrap();
     let limit = Duration::from_millis(30);
-    let client = Client::builder().base_url(server.url()).idle_timeout(limit).build().unwrap();
+    let client = Client::builder()
+        .base_url(server.url())
+        .idle_timeout(limit)
+        .retry(crate::RetryPolicy::never())
+        .build()
+        .unwrap();
     let mut stream = client.stream(question()).await.unwrap();
     assert_eq!(stream.next().await.unwrap().unwrap().text(), "при");
     let error = stream.next().await.unwrap().unwrap_err();
@@ -213,5 +218,5 @@ async fn a_large_event_is_read_whole() {
 async fn an_event_without_end_is_refused() {
     let piece = "x".repeat(1024 * 1024);
     let pieces = std::iter::once("data: ").chain(std::iter::repeat_n(piece.as_str(), 17));
-    expect!["error: could not read the stream"].assert_eq(&outcome(Reply::events(pieces)).await);
+    expect!["refused: could not read the stream"].assert_eq(&outcome(Reply::events(pieces)).await);
 }

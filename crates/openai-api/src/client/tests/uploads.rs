@@ -79,14 +79,12 @@ async fn a_file_that_cannot_be_read_is_named() {
 
 #[tokio::test]
 async fn a_file_that_becomes_shorter_is_named() {
-    use crate::client::upload::Form;
-
     let (_server, client) = serve([uploaded()]).await;
     let file = tempfile::NamedTempFile::new().unwrap();
     file.as_file().set_len(1 << 20).unwrap();
-    let form = Form::from_disk(file.path(), &FilePurpose::FineTune).await.unwrap();
+    let content = crate::client::upload::on_disk(file.path()).await.unwrap();
     file.as_file().set_len(1 << 10).unwrap();
-    let error = client.upload(file.path(), form).await.unwrap_err();
+    let error = client.upload("f", content, &FilePurpose::FineTune).await.unwrap_err();
     assert!(matches!(&error, Error::File { path, .. } if path == file.path()), "{error:?}");
     expect_test::expect!["it became shorter meanwhile"]
         .assert_eq(&std::error::Error::source(&error).unwrap().to_string());
@@ -104,8 +102,12 @@ async fn an_upload_refused_tells_why() {
 async fn a_server_that_does_not_answer_an_upload_is_given_up() {
     let server = crate::testing::ScriptedServer::start([Reply::silent()]).await.unwrap();
     let limit = Duration::from_millis(30);
-    let client =
-        crate::Client::builder().base_url(server.url()).read_timeout(limit).build().unwrap();
+    let client = crate::Client::builder()
+        .base_url(server.url())
+        .read_timeout(limit)
+        .retry(crate::RetryPolicy::never())
+        .build()
+        .unwrap();
     let error = client.upload_bytes("a", "x", FilePurpose::FineTune).await.unwrap_err();
     assert!(matches!(error, Error::Timeout { what: "response", .. }), "{error:?}");
 }

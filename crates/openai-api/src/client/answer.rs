@@ -1,0 +1,234 @@
+//! An answer whose head has come, and how its body is read.
+
+use std::future::{Future as _, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Response, StatusCode};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::client::{Inner, error_body, retry_hints, secrets};
+use crate::error::{ApiError, Error, Result};
+use crate::meta::Meta;
+
+/// An answer with a status that says it went well.
+pub(super) struct Answer {
+    inner: Arc<Inner>,
+    response: Response,
+    pub(super) meta: Arc<Meta>,
+    /// The key it was asked with, to strike it out where the server echoes it.
+    key: Option<Arc<str>>,
+    patience: Patience,
+}
+
+impl Answer {
+    pub(super) fn new(inner: Arc<Inner>, mut response: Response, key: Option<Arc<str>>) -> Self {
+        let headers = std::mem::take(response.headers_mut());
+        let meta = Arc::new(Meta::of(response.status().as_u16(), headers));
+        Self { inner, response, meta, key, patience: Patience::default() }
+    }
+
+    pub(super) fn is_success(&self) -> bool {
+        self.response.status().is_success()
+    }
+
+    /// The next piece of the body; `first` if none has come yet.
+    ///
+    /// Nothing is lost when the future is dropped.
+    pub(super) async fn chunk(&mut self, first: bool) -> Result<Option<Bytes>> {
+        let timeouts = self.inner.timeouts;
+        let limit = if first { timeouts.read } else { timeouts.idle };
+        let mut chunk = pin!(self.response.chunk());
+        let patience = &mut self.patience;
+        let mut since = None;
+        let chunk = poll_fn(|cx| {
+            if let Poll::Ready(chunk) = chunk.as_mut().poll(cx) {
+                return Poll::Ready(Some(chunk));
+            }
+            let since = *since.get_or_insert_with(Instant::now);
+            patience.poll(since, limit, cx).map(|()| None)
+        });
+        match chunk.await {
+            Some(chunk) => {
+                chunk.map_err(|error| Error::Transport { source: error.without_url().into() })
+            }
+            None => Err(Error::Timeout { what: "further part of the answer", limit }),
+        }
+    }
+
+    /// Reads the body to its end.
+    pub(super) async fn bytes(&mut self) -> Result<Bytes> {
+        let Some(first) = self.chunk(false).await? else { return Ok(Bytes::new()) };
+        let Some(second) = self.chunk(false).await? else { return Ok(first) };
+        let mut body = Vec::with_capacity(2 * (first.len() + second.len()));
+        body.extend_from_slice(&first);
+        body.extend_from_slice(&second);
+        while let Some(chunk) = self.chunk(false).await? {
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body.into())
+    }
+
+    /// Reads the body as JSON, unless it is an error after all.
+    ///
+    /// `OpenRouter` and others report an upstream's error with status 200. `is_error` tells from
+    /// what was read, since a failed job has an `error` of its own.
+    pub(super) fn parse<T: DeserializeOwned>(
+        &self,
+        body: &[u8],
+        what: &'static str,
+        is_error: impl Fn(&T) -> bool,
+    ) -> Result<T> {
+        match serde_json::from_slice(without_bom(body)) {
+            Ok(value) if is_error(&value) => Err(self.late_error(body)),
+            Ok(value) => Ok(value),
+            Err(_) if says_error(body) => Err(self.late_error(body)),
+            Err(error) => Err(self.form().unreadable(what, Some(&error))),
+        }
+    }
+
+    /// Status and content type, for an error that needs them after the body was read.
+    pub(super) fn form(&self) -> Form {
+        let content_type = self.meta.header(CONTENT_TYPE.as_str()).unwrap_or("unknown");
+        Form { status: self.response.status(), content_type: content_type.to_owned() }
+    }
+
+    /// The error that a body read in full, or in part, stands for.
+    fn api_error(&self, body: &[u8]) -> ApiError {
+        let body = secrets::strike_out(body, self.key.as_deref());
+        let mut error = error_body::parse(self.meta.status(), &body);
+        error.request_id = self.meta.request_id().map(str::to_owned);
+        let headers = self.meta.headers();
+        error.retry_after = retry_hints::retry_after(headers, std::time::SystemTime::now());
+        error.should_retry = retry_hints::should_retry(headers);
+        error.meta = Some(Arc::clone(&self.meta));
+        error
+    }
+
+    /// The error that an answer turns out to be whose status said it went well.
+    pub(super) fn late_error(&self, body: &[u8]) -> Error {
+        let body = secrets::strike_out(body, self.key.as_deref());
+        let mut error = error_body::parse_late(&body);
+        error.request_id = self.meta.request_id().map(str::to_owned);
+        error.meta = Some(Arc::clone(&self.meta));
+        error.into()
+    }
+
+    /// The error that a status other than success stands for.
+    pub(super) async fn refuse(mut self) -> Error {
+        let mut body = Vec::new();
+        // Whatever came of the explanation will do.
+        while let Ok(Some(chunk)) = self.chunk(false).await {
+            body.extend_from_slice(&chunk);
+            if body.len() > LONGEST_ERROR_BODY {
+                break;
+            }
+        }
+        self.api_error(&body).into()
+    }
+}
+
+/// Waits no longer than a limit, again and again, with one timer for all waits.
+///
+/// Setting a timer for each piece of a stream costs more than reading the piece; so it is left to
+/// run, and looks at the clock when it goes off.
+#[derive(Default)]
+struct Patience {
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Patience {
+    fn poll(&mut self, since: Instant, limit: Duration, cx: &mut Context<'_>) -> Poll<()> {
+        // A limit past the end of time is none.
+        let Some(due) = since.checked_add(limit) else { return Poll::Pending };
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(due)));
+        if timer.deadline() > due {
+            timer.as_mut().reset(due);
+        }
+        loop {
+            ready!(timer.as_mut().poll(cx));
+            if timer.deadline() >= due {
+                return Poll::Ready(());
+            }
+            timer.as_mut().reset(due);
+        }
+    }
+}
+
+/// What kind of body an answer has.
+pub(super) struct Form {
+    status: StatusCode,
+    content_type: String,
+}
+
+impl Form {
+    pub(super) fn is_html(&self) -> bool {
+        self.content_type.starts_with("text/html")
+    }
+
+    /// The error for a body that cannot be read.
+    pub(super) fn unreadable(self, what: &'static str, error: Option<&serde_json::Error>) -> Error {
+        let Self { status, content_type } = self;
+        let source = error.map(Misread::new);
+        Error::Decode { what, source: Box::new(Unreadable { status, content_type, source }) }
+    }
+}
+
+/// Where JSON is not what it should be, without the text that stands there.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Misread(String);
+
+impl Misread {
+    pub(super) fn new(error: &serde_json::Error) -> Self {
+        let mut said = error.to_string();
+        // serde quotes a text that it did not expect, and that may be a message.
+        if let Some(start) = said.find("string \"") {
+            let start = start + "string".len();
+            let end = said.rfind("\", expected").map_or(said.len(), |end| end + 1);
+            said.replace_range(start..end.max(start), "");
+        }
+        Self(said)
+    }
+}
+
+/// Whether a body that could not be read is an error's.
+fn says_error(body: &[u8]) -> bool {
+    serde_json::from_slice::<Map<String, Value>>(without_bom(body))
+        .is_ok_and(|fields| error_body::is_error(&fields))
+}
+
+/// A body that is not what the protocol says.
+#[derive(Debug, thiserror::Error)]
+#[error("the server answered {status} with content type {content_type}; is the base URL right?")]
+struct Unreadable {
+    status: StatusCode,
+    content_type: String,
+    source: Option<Misread>,
+}
+
+pub(super) fn without_bom(body: &[u8]) -> &[u8] {
+    body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
+}
+
+const LONGEST_ERROR_BODY: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_reading_tells_the_place_and_not_the_text() {
+        let error = serde_json::from_str::<Vec<u32>>(r#"["my \"secret\", expected"]"#).unwrap_err();
+        expect_test::expect!["invalid type: string, expected u32 at line 1 column 26"]
+            .assert_eq(&Misread::new(&error).to_string());
+        let error = serde_json::from_str::<u32>("tru").unwrap_err();
+        assert_eq!(Misread::new(&error).to_string(), error.to_string());
+    }
+}

@@ -1,0 +1,72 @@
+//! Requests as JSON, without a second copy of the images within.
+
+use bytes::Bytes;
+use memchr::memmem;
+use serde::Serialize;
+
+use crate::chat::ChatRequest;
+use crate::client::body::{Body, Piece};
+use crate::error::{Error, Result};
+use crate::message::{Content, ContentPart, KnownPart};
+
+/// A request as it is sent.
+pub(super) fn body<T: Serialize + ?Sized>(request: &T) -> Result<Body> {
+    Ok(write(request)?.into())
+}
+
+/// A chat request as it is sent; long `data:` URLs go out of the memory they lie in.
+pub(super) fn chat_body(request: &mut ChatRequest) -> Result<Body> {
+    let parts = request.messages.iter_mut().filter_map(|message| match &mut message.content {
+        Some(Content::Parts(parts)) => Some(parts),
+        _ => None,
+    });
+    let urls = parts.flatten().filter_map(|part| match part {
+        ContentPart::Known(KnownPart::ImageUrl { image_url, .. }) => Some(&mut image_url.url),
+        _ => None,
+    });
+    let lifted = lift(urls);
+    lifted_body(request, lifted)
+}
+
+/// Takes long texts out and leaves a mark in the place of each.
+pub(super) fn lift<'t>(texts: impl Iterator<Item = &'t mut String>) -> Vec<(String, Bytes)> {
+    texts
+        .filter(|text| text.len() > LONGEST_COPIED && needs_no_escape(text))
+        .map(|text| {
+            let mark = format!("attune-{:032x}", fastrand::u128(..));
+            let text = std::mem::replace(text, mark.clone());
+            (mark, Bytes::from(text))
+        })
+        .collect()
+}
+
+/// A request as it is sent, with what was taken out of it in its places.
+pub(super) fn lifted_body<T: Serialize + ?Sized>(
+    request: &T,
+    lifted: Vec<(String, Bytes)>,
+) -> Result<Body> {
+    let mut rest = Bytes::from(write(request)?);
+    let mut pieces = Vec::with_capacity(2 * lifted.len() + 1);
+    for (mark, text) in lifted {
+        let Some(place) = memmem::find(&rest, mark.as_bytes()) else {
+            return Err(Error::invalid("request", "leaves out an image of its own"));
+        };
+        pieces.push(Piece::Memory(rest.split_to(place)));
+        pieces.push(Piece::Memory(text));
+        rest = rest.split_off(mark.len());
+    }
+    pieces.push(Piece::Memory(rest));
+    Ok(Body::new(pieces))
+}
+
+fn write<T: Serialize + ?Sized>(request: &T) -> Result<Vec<u8>> {
+    serde_json::to_vec(request)
+        .map_err(|error| Error::invalid("request", format!("is no JSON: {error}")))
+}
+
+fn needs_no_escape(text: &str) -> bool {
+    !text.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\')
+}
+
+/// What is shorter is copied; it costs less than the pieces would.
+const LONGEST_COPIED: usize = 256 * 1024;

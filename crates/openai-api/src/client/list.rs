@@ -1,0 +1,146 @@
+//! A list that comes in pages.
+
+use std::fmt;
+use std::future::IntoFuture;
+use std::pin::Pin;
+
+use futures_core::stream::BoxStream;
+use futures_util::StreamExt as _;
+use reqwest::Method;
+use serde::de::DeserializeOwned;
+
+use crate::client::Client;
+use crate::client::call::Call;
+use crate::error::{Error, Result};
+use crate::page::Page;
+
+/// A request for a list; awaited, it gives one page.
+///
+/// [`all`](Self::all) and [`stream`](Self::stream) go on to the last page.
+#[must_use = "a list is asked for when it is awaited"]
+pub struct List<T> {
+    call: Call<Page<T>>,
+    after: Option<String>,
+    limit: Option<u32>,
+}
+
+/// An entry of a list, by whose id the next page is asked for.
+pub trait Entry: DeserializeOwned + Send + 'static {
+    /// The entry's id.
+    fn id(&self) -> &str;
+}
+
+impl Client {
+    pub(super) fn list<T: Entry>(&self, path: &[&str], what: &'static str) -> List<T> {
+        List { call: self.call(Method::GET, path, what), after: None, limit: None }
+    }
+}
+
+impl<T: Entry> List<T> {
+    /// Begins after the entry with this id.
+    pub fn after(mut self, id: impl Into<String>) -> Self {
+        self.after = Some(id.into());
+        self
+    }
+
+    /// Asks for at most so many entries a page; mostly 20 by default and at most 100.
+    pub fn limit(mut self, limit: u32) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+
+    /// Appends a pair to the query, such as `order` and `asc`.
+    pub fn query(mut self, name: &str, value: impl fmt::Display) -> Self {
+        self.call = self.call.query(name, value);
+        self
+    }
+
+    /// Adds a header, or replaces one of the client's.
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.call = self.call.header(name, value);
+        self
+    }
+
+    /// The call for the page.
+    fn into_call(self) -> Call<Page<T>> {
+        self.call.maybe_query("limit", self.limit).maybe_query("after", self.after)
+    }
+
+    /// Asks for all entries, page by page until the last.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps the server from telling; what had come until then is lost.
+    pub async fn all(self) -> Result<Vec<T>> {
+        let mut all = Vec::new();
+        let mut entries = self.stream();
+        while let Some(entry) = entries.next().await {
+            all.push(entry?);
+        }
+        Ok(all)
+    }
+
+    /// Asks for all entries, the next page when the last has been taken.
+    ///
+    /// After an error the stream ends.
+    pub fn stream(self) -> BoxStream<'static, Result<T>> {
+        let limit = self.limit.unwrap_or(PAGE);
+        let (call, after) = (self.call, self.after);
+        let pages =
+            futures_util::stream::try_unfold(Some(after), move |after: Option<Option<String>>| {
+                let call = call.again();
+                async move {
+                    let Some(after) = after else { return Ok::<_, Error>(None) };
+                    let page = call.query("limit", limit).maybe_query("after", after.as_deref());
+                    let mut page = page.await?;
+                    let last = page.data.last().map(|entry| entry.id().to_owned());
+                    // A server that knows no `after` gives the same page again, without end.
+                    let repeats = last == after;
+                    if repeats {
+                        page.data.clear();
+                    }
+                    let next = (page.has_more && !repeats).then_some(last);
+                    let entries = futures_util::stream::iter(page.data.into_iter().map(Ok));
+                    Ok(Some((entries, next)))
+                }
+            });
+        futures_util::TryStreamExt::try_flatten(pages).boxed()
+    }
+}
+
+impl<T: Entry> IntoFuture for List<T> {
+    type Output = Result<Page<T>>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Result<Page<T>>> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        self.into_call().into_future()
+    }
+}
+
+impl<T> fmt::Debug for List<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.call.fmt(f)
+    }
+}
+
+macro_rules! entries {
+    ($( $type:ty ),+ $(,)?) => { $(
+        impl Entry for $type {
+            fn id(&self) -> &str {
+                AsRef::<str>::as_ref(&self.id)
+            }
+        }
+    )+ };
+}
+
+entries! {
+    crate::assistant::AssistantObject,
+    crate::file::File,
+    crate::fine_tuning::FineTuningCheckpoint,
+    crate::fine_tuning::FineTuningEvent,
+    crate::fine_tuning::FineTuningJob,
+    crate::model::Model,
+}
+
+/// How many entries to ask for at once; the most that assistants allow.
+const PAGE: u32 = 100;

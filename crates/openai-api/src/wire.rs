@@ -1,0 +1,795 @@
+//! How a type of this crate is read from JSON and written back.
+//!
+//! [`wire!`] declares a struct that takes what servers send and gives back what came: a field that
+//! is missing or `null` is blank and no error, an unknown one is kept in `extra`, and what was
+//! blank is written as it was read, be it left out, `null`, `[]` or `0`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, Visitor};
+use serde::ser::SerializeMap;
+use serde_json::{Map, Value};
+
+/// What stands in a field of a [`wire!`] struct.
+pub(crate) trait Field: Sized {
+    /// What the field holds when nothing was said.
+    fn blank() -> Self;
+
+    /// Whether it holds that.
+    fn is_blank(&self) -> bool;
+
+    /// Reads the field; `None` is what `null` gives.
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Self>, D::Error>;
+}
+
+/// An answer whose unknown fields can be looked at.
+pub(crate) trait Told {
+    /// Fields this version does not know.
+    fn extra(&self) -> Option<&Map<String, Value>>;
+}
+
+impl Told for Value {
+    fn extra(&self) -> Option<&Map<String, Value>> {
+        self.as_object()
+    }
+}
+
+/// How each field of a struct that was read stood in the JSON: two bits for each.
+///
+/// It says nothing of a struct's value, so any two are equal.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Seen(u128);
+
+/// How a field stood in the JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stood {
+    /// Nothing was read: the struct was made here.
+    Unread,
+    /// As `null`.
+    Null,
+    /// With a value, which may be a blank one such as `[]`.
+    Present,
+    /// Not at all.
+    Missing,
+}
+
+impl Seen {
+    /// Of a struct whose reading begins.
+    pub(crate) fn nothing() -> Self {
+        Self(u128::MAX)
+    }
+
+    pub(crate) fn note(&mut self, place: usize, is_null: bool) {
+        let state = if is_null { 0b01 } else { 0b10 };
+        self.0 = self.0 & !(0b11 << (2 * place)) | state << (2 * place);
+    }
+
+    pub(crate) fn at(self, place: usize) -> Stood {
+        match self.0 >> (2 * place) & 0b11 {
+            0b00 => Stood::Unread,
+            0b01 => Stood::Null,
+            0b10 => Stood::Present,
+            _ => Stood::Missing,
+        }
+    }
+}
+
+impl PartialEq for Seen {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Seen {}
+
+impl fmt::Debug for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("..")
+    }
+}
+
+/// How many fields [`Seen`] has room for.
+pub(crate) const MOST_FIELDS: usize = 64;
+
+/// Writes a field as it was read, or as a struct made here is written.
+pub(crate) fn write<M, T>(
+    map: &mut M,
+    name: &'static str,
+    value: &T,
+    stood: Stood,
+    stated: bool,
+    extra: &Map<String, Value>,
+) -> Result<(), M::Error>
+where
+    M: SerializeMap,
+    T: Field + serde::Serialize,
+{
+    if !value.is_blank() {
+        return map.serialize_entry(name, value);
+    }
+    match stood {
+        // Someone put it into `extra` instead.
+        _ if !extra.is_empty() && extra.contains_key(name) => Ok(()),
+        Stood::Null => map.serialize_entry(name, &()),
+        Stood::Present => map.serialize_entry(name, value),
+        Stood::Unread if stated => map.serialize_entry(name, value),
+        Stood::Unread | Stood::Missing => Ok(()),
+    }
+}
+
+/// Writes `object`, whose value is the type's own.
+pub(crate) fn write_object<M: SerializeMap>(
+    map: &mut M,
+    object: &'static str,
+    stood: Stood,
+    extra: &Map<String, Value>,
+) -> Result<(), M::Error> {
+    if stood == Stood::Missing || extra.contains_key(OBJECT) {
+        return Ok(());
+    }
+    map.serialize_entry(OBJECT, object)
+}
+
+/// Writes what this version does not know, save what a field was set to since.
+pub(crate) fn write_extra<M: SerializeMap>(
+    map: &mut M,
+    extra: &Map<String, Value>,
+    is_written: impl Fn(&str) -> bool,
+) -> Result<(), M::Error> {
+    for (name, value) in extra {
+        if !is_written(name) {
+            map.serialize_entry(name, value)?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads a name: its place among those known, or the name itself.
+///
+/// Servers mostly send fields in the order we list them, so the search begins after the last hit.
+pub(crate) fn next_key<'de, A: MapAccess<'de>>(
+    map: &mut A,
+    names: &[&str],
+    after: &mut usize,
+) -> Result<Option<Key>, A::Error> {
+    map.next_key_seed(Names { names, after })
+}
+
+pub(crate) enum Key {
+    Known(usize),
+    Unknown(String),
+}
+
+struct Names<'n> {
+    names: &'n [&'n str],
+    after: &'n mut usize,
+}
+
+impl<'de> DeserializeSeed<'de> for Names<'_> {
+    type Value = Key;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Key, D::Error> {
+        deserializer.deserialize_identifier(self)
+    }
+}
+
+impl Visitor<'_> for Names<'_> {
+    type Value = Key;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a field")
+    }
+
+    fn visit_str<E: de::Error>(self, name: &str) -> Result<Key, E> {
+        let start = *self.after;
+        let places = (start..self.names.len()).chain(0..start.min(self.names.len()));
+        for place in places {
+            if self.names[place] == name {
+                *self.after = place + 1;
+                return Ok(Key::Known(place));
+            }
+        }
+        Ok(Key::Unknown(name.to_owned()))
+    }
+}
+
+/// Reads the next value of a map as a field's.
+pub(crate) fn next_value<'de, A: MapAccess<'de>, T: Field>(
+    map: &mut A,
+) -> Result<Option<T>, A::Error> {
+    struct Reading<T>(PhantomData<T>);
+
+    impl<'de, T: Field> DeserializeSeed<'de> for Reading<T> {
+        type Value = Option<T>;
+
+        fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Option<T>, D::Error> {
+            T::read(deserializer)
+        }
+    }
+
+    map.next_value_seed(Reading(PhantomData))
+}
+
+/// Reads `object`; gives it back where it is not the type's own.
+pub(crate) struct ReadObject(pub(crate) &'static str);
+
+impl<'de> DeserializeSeed<'de> for ReadObject {
+    type Value = Option<Value>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Option<Value>, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for ReadObject {
+    type Value = Option<Value>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\"", self.0)
+    }
+
+    fn visit_str<E: de::Error>(self, object: &str) -> Result<Option<Value>, E> {
+        Ok((object != self.0).then(|| Value::from(object)))
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Option<Value>, E> {
+        Ok(Some(Value::Null))
+    }
+
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<Option<Value>, E> {
+        Ok(Some(value.into()))
+    }
+
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<Option<Value>, E> {
+        Ok(Some(value.into()))
+    }
+}
+
+pub(crate) const OBJECT: &str = "object";
+
+/// Declares a struct that is read from JSON and written back as [the module](self) says.
+///
+/// ```text
+/// wire! {
+///     /// What it is.
+///     pub struct Thing = "thing" {           // the value of `object`, if it has one
+///         /// Its id.
+///         pub id: String = required,         // missing or `null`: an error
+///         /// When it ended.
+///         pub ended_at: Option<u64> = stated, // written as `null` by a `Thing` made here
+///         /// What kind it is.
+///         pub kind as "type": String,        // left out by a `Thing` made here while blank
+///     }
+///     own {
+///         /// Not in the JSON.
+///         pub meta: Option<Meta>,
+///     }
+/// }
+/// ```
+///
+/// Each struct has `extra` besides, and `blank()` within the crate, to begin a constructor with.
+macro_rules! wire {
+    (
+        $(#[$meta:meta])*
+        pub struct $type:ident $(= $object:literal)? {
+            $(
+                $(#[$field_meta:meta])*
+                pub $field:ident $(as $wire_name:literal)? : $field_type:ty $(= $mode:ident)?,
+            )*
+        }
+        $( own { $( $(#[$own_meta:meta])* pub $own:ident : $own_type:ty, )* } )?
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq)]
+        #[non_exhaustive]
+        pub struct $type {
+            $( $(#[$field_meta])* pub $field: $field_type, )*
+            $( $( $(#[$own_meta])* pub $own: $own_type, )* )?
+            /// Fields this version does not know; sent as they came.
+            pub extra: ::serde_json::Map<String, ::serde_json::Value>,
+            pub(crate) seen: $crate::wire::Seen,
+        }
+
+        const _: () = {
+            use $crate::wire::{self, Field, Key, Seen};
+
+            const NAMES: &[&str] = &[$( $crate::wire::wire!(@name $field $($wire_name)?), )* wire::OBJECT];
+            const OBJECT: Option<&str> = $crate::wire::wire!(@object $($object)?);
+            // The last name is `object`, which only counts where the type has one.
+            const KNOWN: &[&str] = NAMES.split_at(NAMES.len() - OBJECT.is_none() as usize).0;
+            const _: () = assert!(NAMES.len() <= wire::MOST_FIELDS);
+
+            #[allow(non_camel_case_types, clippy::upper_case_acronyms)]
+            enum Place { $( $field, )* OBJECT_ITSELF }
+
+            impl Field for $type {
+                fn blank() -> Self {
+                    Self {
+                        $( $field: Field::blank(), )*
+                        $( $( $own: ::std::default::Default::default(), )* )?
+                        extra: ::serde_json::Map::new(),
+                        seen: Seen::default(),
+                    }
+                }
+
+                fn is_blank(&self) -> bool {
+                    $( self.$field.is_blank() && )* self.extra.is_empty()
+                }
+
+                fn read<'de, D: ::serde::Deserializer<'de>>(
+                    deserializer: D,
+                ) -> Result<Option<Self>, D::Error> {
+                    ::serde::Deserialize::deserialize(deserializer)
+                }
+            }
+
+            impl wire::Told for $type {
+                fn extra(&self) -> Option<&::serde_json::Map<String, ::serde_json::Value>> {
+                    Some(&self.extra)
+                }
+            }
+
+            impl<'de> ::serde::Deserialize<'de> for $type {
+                fn deserialize<D: ::serde::Deserializer<'de>>(
+                    deserializer: D,
+                ) -> Result<Self, D::Error> {
+                    struct Fields;
+
+                    impl<'de> ::serde::de::Visitor<'de> for Fields {
+                        type Value = $type;
+
+                        fn expecting(
+                            &self,
+                            f: &mut ::std::fmt::Formatter<'_>,
+                        ) -> ::std::fmt::Result {
+                            f.write_str(concat!("an object: ", stringify!($type)))
+                        }
+
+                        fn visit_map<A: ::serde::de::MapAccess<'de>>(
+                            self,
+                            mut map: A,
+                        ) -> Result<$type, A::Error> {
+                            let mut value = <$type as Field>::blank();
+                            value.seen = Seen::nothing();
+                            let mut after = 0;
+                            while let Some(key) = wire::next_key(&mut map, KNOWN, &mut after)? {
+                                match key {
+                                    $( Key::Known(place) if place == Place::$field as usize => {
+                                        let read = wire::next_value(&mut map)?;
+                                        value.seen.note(place, read.is_none());
+                                        value.$field = read.unwrap_or_else(Field::blank);
+                                    } )*
+                                    Key::Known(place) => {
+                                        let own = OBJECT.unwrap_or_default();
+                                        match map.next_value_seed(wire::ReadObject(own))? {
+                                            None => value.seen.note(place, false),
+                                            Some(other) => {
+                                                value.extra.insert(wire::OBJECT.to_owned(), other);
+                                            }
+                                        }
+                                    }
+                                    Key::Unknown(name) => {
+                                        value.extra.insert(name, map.next_value()?);
+                                    }
+                                }
+                            }
+                            $( $crate::wire::wire!(
+                                @check value Place $field
+                                ($crate::wire::wire!(@name $field $($wire_name)?)) $($mode)?
+                            ); )*
+                            Ok(value)
+                        }
+                    }
+
+                    deserializer.deserialize_map(Fields)
+                }
+            }
+
+            impl ::serde::Serialize for $type {
+                fn serialize<S: ::serde::Serializer>(
+                    &self,
+                    serializer: S,
+                ) -> Result<S::Ok, S::Error> {
+                    use ::serde::ser::SerializeMap as _;
+
+                    let mut map = serializer.serialize_map(None)?;
+                    $( wire::write(
+                        &mut map,
+                        $crate::wire::wire!(@name $field $($wire_name)?),
+                        &self.$field,
+                        $crate::wire::wire!(@stood self Place $field $($mode)?),
+                        $crate::wire::wire!(@stated $($mode)?),
+                        &self.extra,
+                    )?; )*
+                    if let Some(object) = OBJECT {
+                        let stood = self.seen.at(Place::OBJECT_ITSELF as usize);
+                        wire::write_object(&mut map, object, stood, &self.extra)?;
+                    }
+                    if !self.extra.is_empty() {
+                        wire::write_extra(&mut map, &self.extra, |name| match name {
+                            $( $crate::wire::wire!(@pattern $field $($wire_name)?) if !self.$field.is_blank() => true, )*
+                            _ => false,
+                        })?;
+                    }
+                    map.end()
+                }
+            }
+        };
+    };
+
+    (@name $field:ident) => { stringify!($field) };
+    (@name $field:ident $name:literal) => { $name };
+    (@pattern $field:ident) => { stringify!($field) };
+    (@pattern $field:ident $name:literal) => { $name };
+    (@object) => { None };
+    (@object $object:literal) => { Some($object) };
+    (@stood $self:ident $place:ident $field:ident) => { $self.seen.at($place::$field as usize) };
+    (@stood $self:ident $place:ident $field:ident stated) => { $self.seen.at($place::$field as usize) };
+    (@stood $self:ident $place:ident $field:ident required) => { $crate::wire::Stood::Present };
+    (@stated) => { false };
+    (@stated stated) => { true };
+    (@stated required) => { true };
+    (@check $value:ident $place:ident $field:ident ($name:expr)) => {};
+    (@check $value:ident $place:ident $field:ident ($name:expr) stated) => {};
+    (@check $value:ident $place:ident $field:ident ($name:expr) required) => {
+        if $value.seen.at($place::$field as usize) != $crate::wire::Stood::Present {
+            return Err(::serde::de::Error::missing_field($name));
+        }
+    };
+}
+
+/// Makes a [`Field`] of a type that serde reads as it is.
+macro_rules! plain_field {
+    ($( $type:ty: $blank:expr => $is_blank:expr ),+ $(,)?) => { $(
+        impl $crate::wire::Field for $type {
+            fn blank() -> Self {
+                $blank
+            }
+
+            fn is_blank(&self) -> bool {
+                let is_blank: fn(&Self) -> bool = $is_blank;
+                is_blank(self)
+            }
+
+            fn read<'de, D: ::serde::Deserializer<'de>>(
+                deserializer: D,
+            ) -> Result<Option<Self>, D::Error> {
+                ::serde::Deserialize::deserialize(deserializer)
+            }
+        }
+    )+ };
+}
+
+pub(crate) use {plain_field, wire};
+
+plain_field! {
+    bool: false => |value| !value,
+    Value: Value::Null => Value::is_null,
+    Map<String, Value>: Map::new() => Map::is_empty,
+}
+
+impl<T: Field> Field for Option<T> {
+    fn blank() -> Self {
+        None
+    }
+
+    fn is_blank(&self) -> bool {
+        self.is_none()
+    }
+
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Self>, D::Error> {
+        Ok(T::read(deserializer)?.map(Some))
+    }
+}
+
+impl<T: for<'de> Deserialize<'de>> Field for Vec<T> {
+    fn blank() -> Self {
+        Self::new()
+    }
+
+    fn is_blank(&self) -> bool {
+        self.is_empty()
+    }
+
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Self>, D::Error> {
+        deserializer.deserialize_any(List(PhantomData))
+    }
+}
+
+/// Reads a list, for which some servers send its only entry.
+struct List<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for List<T> {
+    type Value = Option<Vec<T>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<A: de::SeqAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(entry) = entries.next_element()? {
+            list.push(entry);
+        }
+        Ok(Some(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        let entry = T::deserialize(de::value::MapAccessDeserializer::new(map))?;
+        Ok(Some(vec![entry]))
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+        let entry = T::deserialize(de::value::StrDeserializer::new(text))?;
+        Ok(Some(vec![entry]))
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+}
+
+impl<T: for<'de> Deserialize<'de>> Field for BTreeMap<String, T> {
+    fn blank() -> Self {
+        Self::new()
+    }
+
+    fn is_blank(&self) -> bool {
+        self.is_empty()
+    }
+
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Self>, D::Error> {
+        Deserialize::deserialize(deserializer)
+    }
+}
+
+impl Field for String {
+    fn blank() -> Self {
+        Self::new()
+    }
+
+    fn is_blank(&self) -> bool {
+        self.is_empty()
+    }
+
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Self>, D::Error> {
+        deserializer.deserialize_any(Text)
+    }
+}
+
+/// Reads a text, for which some servers send a number.
+struct Text;
+
+impl Visitor<'_> for Text {
+    type Value = Option<String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Some(text.to_owned()))
+    }
+
+    fn visit_string<E: de::Error>(self, text: String) -> Result<Self::Value, E> {
+        Ok(Some(text))
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Self::Value, E> {
+        Ok(Some(number.to_string()))
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Self::Value, E> {
+        Ok(Some(number.to_string()))
+    }
+
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<Self::Value, E> {
+        Ok(Some(number.to_string()))
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+}
+
+/// A number that some servers send as a text, or as a float.
+trait Number: Copy + Default + PartialEq {
+    fn of_u64(number: u64) -> Option<Self>;
+    fn of_i64(number: i64) -> Option<Self>;
+    fn of_f64(number: f64) -> Option<Self>;
+    fn of_text(text: &str) -> Option<Self>;
+}
+
+struct ReadNumber<T>(PhantomData<T>);
+
+impl<T: Number> Visitor<'_> for ReadNumber<T> {
+    type Value = Option<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number")
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Self::Value, E> {
+        let out_of_range = || E::invalid_value(de::Unexpected::Unsigned(number), &self);
+        T::of_u64(number).map(Some).ok_or_else(out_of_range)
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Self::Value, E> {
+        let out_of_range = || E::invalid_value(de::Unexpected::Signed(number), &self);
+        T::of_i64(number).map(Some).ok_or_else(out_of_range)
+    }
+
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<Self::Value, E> {
+        let out_of_range = || E::invalid_value(de::Unexpected::Float(number), &self);
+        T::of_f64(number).map(Some).ok_or_else(out_of_range)
+    }
+
+    /// A text that is no number, such as a date, counts as nothing said.
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(T::of_text(text.trim()))
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+}
+
+macro_rules! numbers {
+    ($( $type:ty: $of_u64:expr, $of_i64:expr, $of_f64:expr; )+) => { $(
+        impl Number for $type {
+            fn of_u64(number: u64) -> Option<Self> {
+                let convert: fn(u64) -> Option<Self> = $of_u64;
+                convert(number)
+            }
+
+            fn of_i64(number: i64) -> Option<Self> {
+                let convert: fn(i64) -> Option<Self> = $of_i64;
+                convert(number)
+            }
+
+            fn of_f64(number: f64) -> Option<Self> {
+                let convert: fn(f64) -> Option<Self> = $of_f64;
+                convert(number)
+            }
+
+            fn of_text(text: &str) -> Option<Self> {
+                text.parse().ok().or_else(|| Self::of_f64(text.parse().ok()?))
+            }
+        }
+
+        impl Field for $type {
+            fn blank() -> Self {
+                Self::default()
+            }
+
+            fn is_blank(&self) -> bool {
+                *self == Self::default()
+            }
+
+            fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Self>, D::Error> {
+                deserializer.deserialize_any(ReadNumber(PhantomData))
+            }
+        }
+    )+ };
+}
+
+numbers! {
+    u32: |number| number.try_into().ok(), |number| number.try_into().ok(), |number| whole(number)?.try_into().ok();
+    u64: Some, |number| number.try_into().ok(), |number| whole(number)?.try_into().ok();
+    i64: |number| number.try_into().ok(), Some, whole;
+    f32: |number| Some(number as f32), |number| Some(number as f32), |number| Some(number as f32);
+    f64: |number| Some(number as f64), |number| Some(number as f64), Some;
+}
+
+/// The whole part of a number, unless it is beyond what a float tells exactly.
+fn whole(number: f64) -> Option<i64> {
+    (number.is_finite() && number.abs() <= MOST_EXACT).then_some(number as i64)
+}
+
+/// 2^53.
+const MOST_EXACT: f64 = 9_007_199_254_740_992.0;
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    wire! {
+        /// A thing.
+        #[expect(unreachable_pub, reason = "the macro makes public types")]
+        pub struct Thing = "thing" {
+            /// Its id.
+            pub id: String = required,
+            /// When it ended.
+            pub ended_at: Option<u64> = stated,
+            /// Its kind.
+            pub kind as "type": String,
+            /// How many.
+            pub count: u32,
+            /// Which.
+            pub list: Vec<String>,
+        }
+        own {
+            /// Not in the JSON.
+            pub note: Option<String>,
+        }
+    }
+
+    fn thing(id: &str) -> Thing {
+        Thing { id: id.to_owned(), ..Thing::blank() }
+    }
+
+    #[track_caller]
+    fn round_trips(value: Value) -> Thing {
+        let thing: Thing = serde_json::from_value(value.clone()).unwrap();
+        assert_eq!(serde_json::to_value(&thing).unwrap(), value);
+        let text = value.to_string();
+        assert_eq!(serde_json::from_str::<Thing>(&text).unwrap(), thing);
+        thing
+    }
+
+    #[test]
+    fn what_was_blank_is_written_as_it_was_read() {
+        round_trips(json!({"id": "a"}));
+        round_trips(json!({"id": "", "object": "thing"}));
+        round_trips(
+            json!({"id": "a", "ended_at": null, "type": null, "count": null, "list": null}),
+        );
+        round_trips(json!({"id": "a", "ended_at": 0, "type": "", "count": 0, "list": []}));
+        round_trips(json!({"id": "a", "ended_at": 7, "type": "t", "count": 3, "list": ["x"]}));
+    }
+
+    #[test]
+    fn what_is_unknown_is_kept() {
+        let thing = round_trips(json!({"id": "a", "object": "other", "x": {"y": [null]}}));
+        assert_eq!(thing.extra.len(), 2);
+        round_trips(json!({"id": "a", "object": null}));
+    }
+
+    #[test]
+    fn one_made_here_states_what_is_always_stated() {
+        let written = serde_json::to_value(thing("a")).unwrap();
+        assert_eq!(written, json!({"id": "a", "ended_at": null, "object": "thing"}));
+    }
+
+    #[test]
+    fn a_field_that_was_set_since_goes_before_what_was_read() {
+        let mut thing: Thing =
+            serde_json::from_value(json!({"id": "a", "ended_at": null})).unwrap();
+        thing.ended_at = Some(5);
+        thing.extra.insert("type".to_owned(), json!("from extra"));
+        thing.extra.insert("ended_at".to_owned(), json!("lost"));
+        let written = serde_json::to_string(&thing).unwrap();
+        assert_eq!(written, r#"{"id":"a","ended_at":5,"type":"from extra"}"#);
+    }
+
+    #[test]
+    fn numbers_are_read_from_texts_and_floats_and_texts_from_numbers() {
+        let read = |value: Value| serde_json::from_value::<Thing>(value).unwrap();
+        let thing = read(json!({"id": 17, "count": "12", "ended_at": 1.7e9, "type": -2}));
+        assert_eq!((thing.id.as_str(), thing.count, thing.kind.as_str()), ("17", 12, "-2"));
+        assert_eq!(thing.ended_at, Some(1_700_000_000));
+        let thing = read(json!({"id": "a", "count": "many", "ended_at": "2026-11-21T10:00:00Z"}));
+        assert_eq!((thing.count, thing.ended_at), (0, None));
+    }
+
+    #[test]
+    fn the_last_of_two_fields_of_one_name_counts() {
+        let thing: Thing = serde_json::from_str(r#"{"id":"a","id":"b","count":1}"#).unwrap();
+        assert_eq!((thing.id.as_str(), thing.count), ("b", 1));
+    }
+
+    #[test]
+    fn what_must_be_there_is_missed() {
+        for json in
+            ["{}", r#"{"id":null}"#, "[]", "null", r#"{"id":{}}"#, r#"{"id":"a","count":-1}"#]
+        {
+            assert!(serde_json::from_str::<Thing>(json).is_err(), "{json}");
+        }
+        let error = serde_json::from_str::<Thing>("{}").unwrap_err();
+        assert!(error.to_string().starts_with("missing field `id`"), "{error}");
+    }
+}
