@@ -82,11 +82,13 @@ impl Builder {
     ///
     /// [`Client::builder`](openai_api::Client::builder) sets key, endpoint, organisation, project
     /// and time-outs; `ClientBuilder::from_env()?` begins with what the environment says, and what
-    /// is set on it goes before.
+    /// is set on it goes before. How often a question is sent, [`attempts`](Self::attempts) says and
+    /// not the client's own policy.
     #[cfg(feature = "hosted")]
     #[must_use]
     pub fn hosted(mut self, client: openai_api::Client) -> Self {
-        self.backend = Some(Arc::new(client.clone()));
+        let asking_once = client.with_retry(openai_api::RetryPolicy::never());
+        self.backend = Some(Arc::new(asking_once));
         self.trainer = Some(Arc::new(trainer::HostedTrainer::new(client.clone())));
         self.client = Some(client);
         self.default_model = HOSTED_MODEL;

@@ -8,7 +8,7 @@ use futures_core::future::BoxFuture;
 use futures_util::StreamExt;
 use openai_api::{
     AssistantObject, ChatAccumulator, ChatBackend, ChatCompletion, ChatRequest, ChatStream,
-    Message, ModelId, Retry,
+    Message, ModelId, Retry, RetryPolicy,
 };
 use sentiment::SentimentAnalyzer;
 use trainer::{JobId, Trainer};
@@ -237,13 +237,10 @@ where
     K: FnOnce(ChatCompletion) -> F + Send + 'a,
     F: Future<Output = Result<Reply>> + Send + 'a,
 {
-    enum Stage<K> {
-        Growing(ChatStream, ChatAccumulator, K),
-        Over,
-    }
-    let start = Stage::Growing(chunks, ChatAccumulator::default(), keep);
-    let parts = futures_util::stream::try_unfold(start, async |stage| {
-        let Stage::Growing(mut chunks, mut answer, keep) = stage else {
+    // `None` once the reply was handed on.
+    let start = Some((chunks, ChatAccumulator::default(), keep));
+    let parts = futures_util::stream::try_unfold(start, async |growing| {
+        let Some((mut chunks, mut answer, keep)) = growing else {
             return Ok(None);
         };
         while let Some(chunk) = chunks.next().await {
@@ -251,11 +248,11 @@ where
             let text = chunk.text().to_owned();
             answer.push(chunk);
             if !text.is_empty() {
-                return Ok(Some((ReplyPart::Text(text), Stage::Growing(chunks, answer, keep))));
+                return Ok(Some((ReplyPart::Text(text), Some((chunks, answer, keep)))));
             }
         }
         let reply = keep(answer.finish()?).await?;
-        Ok(Some((ReplyPart::Done(Box::new(reply)), Stage::Over)))
+        Ok(Some((ReplyPart::Done(Box::new(reply)), None)))
     });
     ReplyStream::new(parts.boxed())
 }

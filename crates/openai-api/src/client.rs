@@ -75,6 +75,13 @@ impl Client {
         ClientBuilder::from_env()?.build()
     }
 
+    /// The same client, which shares its connections, with another rule for sending again.
+    #[must_use]
+    pub fn with_retry(&self, policy: RetryPolicy) -> Self {
+        let inner = Inner { retry: policy, ..(*self.inner).clone() };
+        Self { inner: Arc::new(inner) }
+    }
+
     /// Where the server is, without credentials and query.
     #[must_use]
     pub fn base_url(&self) -> String {
@@ -93,6 +100,7 @@ impl fmt::Debug for Client {
 }
 
 /// What the clones of a client share.
+#[derive(Clone)]
 struct Inner {
     http: reqwest::Client,
     /// The base URL; its path does not end in a slash.

@@ -30,6 +30,7 @@ impl<T> Page<T> {
     }
 }
 
+#[cfg(feature = "http")]
 impl<T> wire::Told for Page<T> {
     fn extra(&self) -> Option<&Map<String, Value>> {
         Some(&self.extra)

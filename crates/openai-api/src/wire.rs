@@ -25,11 +25,13 @@ pub(crate) trait Field: Sized {
 }
 
 /// An answer whose unknown fields can be looked at.
+#[cfg(feature = "http")]
 pub(crate) trait Told {
     /// Fields this version does not know.
     fn extra(&self) -> Option<&Map<String, Value>>;
 }
 
+#[cfg(feature = "http")]
 impl Told for Value {
     fn extra(&self) -> Option<&Map<String, Value>> {
         self.as_object()
@@ -40,7 +42,10 @@ impl Told for Value {
 ///
 /// It says nothing of a struct's value, so any two are equal.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Seen(u128);
+pub(crate) struct Seen {
+    low: u64,
+    high: u64,
+}
 
 /// How a field stood in the JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,19 +63,23 @@ pub(crate) enum Stood {
 impl Seen {
     /// Of a struct whose reading begins.
     pub(crate) fn nothing() -> Self {
-        Self(u128::MAX)
+        Self { low: u64::MAX, high: u64::MAX }
     }
 
     pub(crate) fn note(&mut self, place: usize, is_null: bool) {
-        let state = if is_null { 0b01 } else { 0b10 };
-        self.0 = self.0 & !(0b11 << (2 * place)) | state << (2 * place);
+        let bit = 1 << place;
+        if is_null {
+            (self.low, self.high) = (self.low | bit, self.high & !bit);
+        } else {
+            (self.low, self.high) = (self.low & !bit, self.high | bit);
+        }
     }
 
     pub(crate) fn at(self, place: usize) -> Stood {
-        match self.0 >> (2 * place) & 0b11 {
-            0b00 => Stood::Unread,
-            0b01 => Stood::Null,
-            0b10 => Stood::Present,
+        match (self.high >> place & 1, self.low >> place & 1) {
+            (0, 0) => Stood::Unread,
+            (0, _) => Stood::Null,
+            (_, 0) => Stood::Present,
             _ => Stood::Missing,
         }
     }
@@ -325,6 +334,7 @@ macro_rules! wire {
                 }
             }
 
+            #[cfg(feature = "http")]
             impl wire::Told for $type {
                 fn extra(&self) -> Option<&::serde_json::Map<String, ::serde_json::Value>> {
                     Some(&self.extra)

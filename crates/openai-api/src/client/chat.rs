@@ -90,8 +90,8 @@ impl Chunks {
         }
         let read = |event: &Event<'_>, answer: &Answer| read_event(event, progress, answer);
         match frames.next(read).await {
-            Ok(Frame::Event(Read::Chunk(chunk))) => Ok(Some(chunk)),
-            Ok(Frame::Event(Read::Done)) => {
+            Ok(Frame::Event(Some(chunk))) => Ok(Some(chunk)),
+            Ok(Frame::Event(None)) => {
                 progress.done = true;
                 frames.take_end();
                 Ok(None)
@@ -113,19 +113,18 @@ impl Chunks {
     }
 }
 
-/// What an event is read as.
-enum Read {
-    Chunk(ChatChunk),
-    Done,
-}
-
-fn read_event(event: &Event<'_>, progress: &mut Progress, answer: &Answer) -> Result<Option<Read>> {
+/// Reads an event: a chunk, `None` for the end, or nothing at all.
+fn read_event(
+    event: &Event<'_>,
+    progress: &mut Progress,
+    answer: &Answer,
+) -> Result<Option<Option<ChatChunk>>> {
     let data = event.data.trim_ascii();
     if data.is_empty() || event.kind == b"ping" {
         return Ok(None);
     }
     if data == b"[DONE]" {
-        return Ok(Some(Read::Done));
+        return Ok(Some(None));
     }
     if event.kind == b"error" {
         return Err(answer.late_error(data));
@@ -144,7 +143,7 @@ fn read_event(event: &Event<'_>, progress: &mut Progress, answer: &Answer) -> Re
     }
     chunk.meta = Some(Arc::clone(&answer.meta));
     progress.note(&chunk);
-    Ok(Some(Read::Chunk(chunk)))
+    Ok(Some(Some(chunk)))
 }
 
 /// A whole answer as the only chunk of a stream.

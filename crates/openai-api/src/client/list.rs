@@ -83,6 +83,7 @@ impl<T: Entry> List<T> {
     /// Asks for all entries, the next page when the last has been taken.
     ///
     /// After an error the stream ends.
+    #[must_use]
     pub fn stream(self) -> BoxStream<'static, Result<T>> {
         let limit = self.limit.unwrap_or(PAGE);
         let (call, after) = (self.call, self.after);

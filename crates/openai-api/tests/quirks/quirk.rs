@@ -19,7 +19,7 @@ use futures_util::StreamExt as _;
 use openai_api::testing::{Reply, ScriptedServer};
 use openai_api::{
     ApiError, ChatAccumulator, ChatBackend as _, ChatCompletion, ChatRequest, Choice, Client,
-    Error, FileId, FineTuningJob, Message, Result,
+    Error, FileId, FineTuningJob, Message, Result, RetryPolicy,
 };
 use serde_json::Value;
 
@@ -161,8 +161,11 @@ impl Quirk {
     async fn check_with(&self, replies: Vec<Reply>, how: &str) {
         let expected = replies.len();
         let server = ScriptedServer::start(replies).await.unwrap();
+        // As many attempts as there are replies, so that none is asked for in vain.
+        let attempts = u32::try_from(expected).unwrap();
+        let policy = RetryPolicy::default().with_attempts(attempts).with_base(Duration::ZERO);
         let builder = Client::builder().key(KEY).base_url(server.url()).idle_timeout(PAUSE);
-        let client = builder.build().unwrap();
+        let client = builder.retry(policy).build().unwrap();
         let (who, source) = (self.server, self.source);
         let outcome = self.ask.of(&client).await;
         assert_eq!(outcome, self.outcome, "{who}{how}; see {source}");
@@ -185,7 +188,7 @@ impl Ask {
                     None => model.id.to_string(),
                 })
             }),
-            Self::Files => client.files().await.map(|files| {
+            Self::Files => client.files().all().await.map(|files| {
                 list(&files, |file| {
                     let purpose = file.purpose.as_ref().map_or("-", |purpose| purpose.as_str());
                     format!("{} {:?} {} {purpose}", file.id, file.filename, file.bytes)
@@ -196,20 +199,17 @@ impl Ask {
                 .await
                 .map(|content| format!("{:?}", String::from_utf8_lossy(&content))),
             Self::Job => client.fine_tuning_job("ftjob-1").await.map(|job| self::job_line(&job)),
-            Self::Jobs => client
-                .fine_tuning_jobs(None, None)
-                .await
-                .map(|page| list(&page.data, self::job_line)),
-            Self::Events => client.fine_tuning_events("ftjob-1", None, None).await.map(|page| {
+            Self::Jobs => {
+                client.fine_tuning_jobs().await.map(|page| list(&page.data, self::job_line))
+            }
+            Self::Events => client.fine_tuning_events("ftjob-1").await.map(|page| {
                 list(&page.data, |event| format!("{} {}", event.created_at, event.message))
             }),
-            Self::Checkpoints => {
-                client.fine_tuning_checkpoints("ftjob-1", None, None).await.map(|page| {
-                    list(&page.data, |it| {
-                        format!("{} {}", it.step_number, it.fine_tuned_model_checkpoint)
-                    })
+            Self::Checkpoints => client.fine_tuning_checkpoints("ftjob-1").await.map(|page| {
+                list(&page.data, |it| {
+                    format!("{} {}", it.step_number, it.fine_tuned_model_checkpoint)
                 })
-            }
+            }),
         };
         outcome.unwrap_or_else(|error| failure(&error))
     }

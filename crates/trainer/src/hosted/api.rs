@@ -5,7 +5,8 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use openai_api::{
-    Client, CreateFineTuningJob, FileId, FilePurpose, FineTuningEvent, FineTuningJob, Page, Result,
+    Client, CreateFineTuningJob, Entry, FileId, FilePurpose, FineTuningEvent, FineTuningJob, List,
+    Page, Result,
 };
 
 /// The calls of the files and fine-tuning API that a trainer makes.
