@@ -15,7 +15,6 @@ mod list;
 mod models;
 mod retry_hints;
 mod secrets;
-mod sse;
 #[cfg(test)]
 mod tests;
 mod tls;

@@ -18,6 +18,8 @@ mod open_enum;
 mod page;
 #[cfg(feature = "retry")]
 mod retry;
+#[cfg(feature = "http")]
+mod sse;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod tool;

@@ -13,10 +13,10 @@ use crate::chunk::{ChatChunk, ChunkChoice, Delta, ToolCallDelta};
 use crate::client::answer::{Answer, Misread};
 use crate::client::call::Call;
 use crate::client::frames::{Frame, Frames};
-use crate::client::sse::Event;
 use crate::client::{Client, error_body, json};
 use crate::error::{Error, Result};
 use crate::model::Model;
+use crate::sse::Event;
 use crate::wire::Field as _;
 
 #[async_trait]

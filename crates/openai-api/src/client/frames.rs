@@ -4,9 +4,9 @@ use bytes::{Buf as _, Bytes};
 use futures_util::FutureExt as _;
 
 use crate::client::answer::{Answer, without_bom};
-use crate::client::sse::{Decoder, Event};
 use crate::client::transport::is_cut_short;
 use crate::error::{Error, Result};
+use crate::sse::{Decoder, Event};
 
 /// An answer under way, event by event.
 ///

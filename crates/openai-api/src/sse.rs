@@ -8,7 +8,7 @@ use memchr::{memchr, memchr2};
 ///
 /// It works through each byte once and holds no more than the event under way.
 #[derive(Debug, Default)]
-pub(super) struct Decoder {
+pub(crate) struct Decoder {
     /// The beginning of a line whose end has not come.
     line: Vec<u8>,
     /// The event's data so far, a line feed after each line.
@@ -24,15 +24,15 @@ pub(super) struct Decoder {
 
 /// An event; its fields lie in the decoder.
 #[derive(Debug)]
-pub(super) struct Event<'d> {
+pub(crate) struct Event<'d> {
     /// Empty unless the server named it.
-    pub(super) kind: &'d [u8],
-    pub(super) data: &'d [u8],
+    pub(crate) kind: &'d [u8],
+    pub(crate) data: &'d [u8],
 }
 
 impl Decoder {
     /// Takes `input` up to the end of the next event, or as a whole if it holds none.
-    pub(super) fn next(&mut self, input: &mut &[u8]) -> Result<Option<Event<'_>>, TooLong> {
+    pub(crate) fn next(&mut self, input: &mut &[u8]) -> Result<Option<Event<'_>>, TooLong> {
         self.forget_what_was_handed_out();
         while let Some(&first) = input.first() {
             if mem::take(&mut self.after_cr) && first == b'\n' {
@@ -56,7 +56,7 @@ impl Decoder {
     /// Takes what is left at the end of the stream as an event.
     ///
     /// The specification drops it; servers that forget the last blank line are too common for that.
-    pub(super) fn finish(&mut self) -> Result<Option<Event<'_>>, TooLong> {
+    pub(crate) fn finish(&mut self) -> Result<Option<Event<'_>>, TooLong> {
         self.forget_what_was_handed_out();
         let complete = self.end_line(b"")? || self.end_line(b"")?;
         Ok(if complete { Some(self.hand_out()) } else { None })
@@ -132,7 +132,7 @@ impl Decoder {
 /// An event that is longer than any honest one.
 #[derive(Debug, thiserror::Error)]
 #[error("an event is longer than 16 MiB")]
-pub(super) struct TooLong;
+pub(crate) struct TooLong;
 
 const LONGEST_EVENT: usize = 16 * 1024 * 1024;
 
