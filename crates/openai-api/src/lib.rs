@@ -19,7 +19,7 @@ mod page;
 #[cfg(feature = "retry")]
 mod retry;
 #[cfg(feature = "http")]
-mod sse;
+pub mod sse;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod tool;
