@@ -35,6 +35,23 @@ xflags::xflags! {
             /// Prints JSON instead of a table.
             optional --json
         }
+        /// Measures a crate beside others that do the same.
+        cmd bench {
+            /// Measures what `openai-api` costs beside reqwest used by hand and beside
+            /// other clients: CPU time, allocations, memory. Takes some minutes, the
+            /// first time more, since the clients are built optimised.
+            cmd transport {
+                /// Fewer rounds: a first impression, not a result.
+                optional --quick
+                /// Instead, what it takes to build a minimal chat program: CPU time,
+                /// crates, size. Each is built from nothing.
+                optional --build
+                /// With --build: the other clients as well.
+                optional --peers
+                /// Prints JSON instead of tables.
+                optional --json
+            }
+        }
         /// Trains the base model attune-tiny from its corpus and writes it to
         /// crates/local-engine/attune-tiny. Arguments after `--` go to the trainer.
         cmd base-model {

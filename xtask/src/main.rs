@@ -7,6 +7,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod base_model;
+mod bench;
 mod budget;
 mod ci;
 mod flags;
@@ -46,6 +47,7 @@ fn run(flags: flags::Xtask) -> anyhow::Result<bool> {
         XtaskCmd::Ci(_) => ci::run(&sh),
         XtaskCmd::Layers(_) => layers::run(&sh),
         XtaskCmd::Budget(flags) => budget::run(&sh, &flags),
+        XtaskCmd::Bench(flags) => bench::run(&sh, &flags),
         XtaskCmd::BaseModel(flags) => base_model::run(&sh, &flags),
         XtaskCmd::Spec(flags) => spec::run(&sh, &flags),
     }

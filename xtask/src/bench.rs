@@ -1,0 +1,95 @@
+//! `cargo xtask bench`: what a crate costs beside others that do the same.
+
+mod clients;
+mod cpu;
+mod heap;
+mod linear;
+mod memory;
+mod minimal;
+mod statistics;
+
+use std::io::IsTerminal as _;
+
+use anyhow::Result;
+use serde_json::{Value, json};
+use xshell::{Shell, cmd};
+
+use crate::{
+    bench::clients::{Clients, Server},
+    flags,
+    metadata::Workspace,
+};
+
+/// Runs what the flags select; `false` if a target is missed.
+pub(crate) fn run(sh: &Shell, flags: &flags::Bench) -> Result<bool> {
+    let flags::BenchCmd::Transport(flags) = &flags.subcommand;
+    let target_dir = Workspace::load(sh)?.target_dir.join("bench-transport");
+    let mut report = Report { json: flags.json.then(|| json!({})), is_met: true };
+    if flags.build {
+        report.add(minimal::measure(&target_dir, flags.peers)?);
+    } else {
+        let clients = Clients::build(&target_dir)?;
+        let server = Server::start(&clients)?;
+        report.add(cpu::measure(&clients, &server, flags.quick)?);
+        report.add(heap::measure(&clients, &server)?);
+        report.add(linear::measure(&clients, &server, flags.quick)?);
+        report.add(memory::measure(&clients, &server, &target_dir)?);
+    }
+    if let Some(mut json) = report.json {
+        json["commit"] = commit(sh)?.into();
+        println!("{json:#}");
+    }
+    Ok(report.is_met)
+}
+
+/// What was found: printed as it comes, or kept to be printed as JSON.
+#[derive(Debug)]
+struct Report {
+    json: Option<Value>,
+    is_met: bool,
+}
+
+impl Report {
+    fn add(&mut self, section: Section) {
+        self.is_met &= section.is_met;
+        match &mut self.json {
+            Some(json) => json[section.name] = section.json,
+            None => {
+                progress("");
+                println!("\n== {}\n{}", section.title, section.table.trim_end());
+            }
+        }
+    }
+}
+
+/// Figures that are told together.
+#[derive(Debug)]
+struct Section {
+    name: &'static str,
+    title: String,
+    table: String,
+    json: Value,
+    /// Whether what the product must keep to, it keeps to.
+    is_met: bool,
+}
+
+/// Says what is under way, to whoever sits and waits.
+fn progress(message: &str) {
+    if std::io::stderr().is_terminal() {
+        eprint!("\r\x1b[K{message}");
+    }
+}
+
+/// The commit that is measured, marked if the working tree has changed since.
+fn commit(sh: &Shell) -> Result<String> {
+    Ok(cmd!(sh, "git describe --always --dirty --exclude=*").quiet().read()?)
+}
+
+/// What the last column says about a figure and its target.
+fn verdict(value: f64, target: Option<f64>) -> &'static str {
+    match target {
+        Some(target) if value > target => "missed",
+        Some(_) => "met",
+        None => "",
+    }
+}
