@@ -1,15 +1,18 @@
 //! Chat completions that come in chunks.
 
+mod calls;
+
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use self::calls::Calls;
 use crate::chat::{ChatCompletion, Choice, FinishReason, Usage};
 use crate::error::{Error, Result};
 use crate::message::{Content, Message, Role};
 use crate::meta::Meta;
 use crate::model::ModelId;
-use crate::tool::{FunctionCall, ToolCall, ToolKind};
+use crate::tool::{FunctionCall, ToolKind};
 use crate::wire::{Field as _, wire};
 
 wire! {
@@ -69,8 +72,8 @@ wire! {
     pub struct Delta {
         /// The role, in the first chunk.
         pub role: Option<Role>,
-        /// Text to append.
-        pub content: Option<String>,
+        /// Text to append; of parts, their text.
+        pub content by TextOfParts: Option<String>,
         /// Text to append to the refusal.
         pub refusal: Option<String>,
         /// Pieces of tool calls.
@@ -95,8 +98,8 @@ wire! {
     /// A piece of a tool call.
     #[derive(Eq)]
     pub struct ToolCallDelta {
-        /// Which of the calls it belongs to.
-        pub index: u32 = stated,
+        /// Which of the calls it belongs to; not every server says.
+        pub index: Option<u32>,
         /// The call's id, in its first piece.
         pub id: Option<String>,
         /// The kind of call, in its first piece.
@@ -119,6 +122,8 @@ wire! {
 #[derive(Debug, Default)]
 pub struct ChatAccumulator {
     completion: Option<ChatCompletion>,
+    /// For each of its choices, where the calls of tools are.
+    calls: Vec<Calls>,
 }
 
 impl ChatAccumulator {
@@ -145,9 +150,17 @@ impl ChatAccumulator {
         completion.usage = chunk.usage.or(completion.usage.take());
         completion.meta = chunk.meta.or(completion.meta.take());
         for piece in chunk.choices {
-            let choice = choice_at(&mut completion.choices, piece.index);
+            let index = piece.index;
+            let place = completion.choices.binary_search_by_key(&index, |choice| choice.index);
+            let place = place.unwrap_or_else(|place| {
+                let message = Message::assistant("");
+                completion.choices.insert(place, Choice { index, message, ..Choice::blank() });
+                self.calls.insert(place, Calls::default());
+                place
+            });
+            let choice = &mut completion.choices[place];
             choice.finish_reason = piece.finish_reason.or(choice.finish_reason.take());
-            append(&mut choice.message, piece.delta);
+            append(&mut choice.message, &mut self.calls[place], piece.delta);
         }
     }
 
@@ -164,19 +177,7 @@ impl ChatAccumulator {
     }
 }
 
-fn choice_at(choices: &mut Vec<Choice>, index: u32) -> &mut Choice {
-    let place = match choices.iter().position(|choice| choice.index == index) {
-        Some(place) => place,
-        None => {
-            let message = Message::assistant("");
-            choices.push(Choice { index, message, ..Choice::blank() });
-            choices.len() - 1
-        }
-    };
-    &mut choices[place]
-}
-
-fn append(message: &mut Message, delta: Delta) {
+fn append(message: &mut Message, calls: &mut Calls, delta: Delta) {
     if let (Some(more), Some(Content::Text(text))) = (delta.content, &mut message.content) {
         text.push_str(&more);
     }
@@ -184,22 +185,7 @@ fn append(message: &mut Message, delta: Delta) {
         message.refusal.get_or_insert_default().push_str(&more);
     }
     for piece in delta.tool_calls {
-        // An index far past the end is a server's slip, not a reason to fill the gap.
-        let place = (piece.index as usize).min(message.tool_calls.len());
-        if place == message.tool_calls.len() {
-            message.tool_calls.push(ToolCall::new("", FunctionCall::default()));
-        }
-        let call = &mut message.tool_calls[place];
-        if let Some(id) = piece.id {
-            call.id = id;
-        }
-        if let Some(kind) = piece.kind {
-            call.kind = kind;
-        }
-        call.function.name.push_str(&piece.function.name);
-        call.function.arguments.push_str(&piece.function.arguments);
-        merge(&mut call.function.extra, piece.function.extra);
-        merge(&mut call.extra, piece.extra);
+        calls.append(&mut message.tool_calls, piece);
     }
 }
 

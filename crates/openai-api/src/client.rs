@@ -12,6 +12,7 @@ mod fine_tuning;
 mod frames;
 mod json;
 mod list;
+mod mend;
 mod models;
 mod retry_hints;
 mod secrets;

@@ -79,7 +79,9 @@ impl<T: Serialize> Serialize for AutoOr<T> {
 impl<'de, T: Field> Deserialize<'de> for AutoOr<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = Value::deserialize(deserializer)?;
-        if value.is_null() || value == AUTO {
+        // Azure says -1 where the choice is its own.
+        let is_minus_one = value.as_f64() == Some(-1.0);
+        if value.is_null() || value == AUTO || is_minus_one {
             return Ok(Self::Auto);
         }
         let shown = value.to_string();
@@ -251,6 +253,8 @@ wire! {
         pub status: FineTuningStatus = required,
         /// The file of examples.
         pub training_file: Option<FileId> = stated,
+        /// The files of examples, from servers such as Mistral's that take several.
+        pub training_files: Vec<FileId>,
         /// The file it is measured on.
         pub validation_file: Option<FileId> = stated,
         /// Files of what was measured.

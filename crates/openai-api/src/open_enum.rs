@@ -59,13 +59,36 @@ macro_rules! open_enum {
     };
     // What is missing or `null` counts as this.
     (@field $name:ident $default:ident) => {
-        $crate::wire::plain_field! {
+        $crate::open_enum::word_field! {
             $name: Self::$default => |value| *value == Self::$default,
         }
     };
     (@field $name:ident) => {
-        $crate::wire::plain_field! {
+        $crate::open_enum::word_field! {
             $name: Self::Other(String::new()) => |value| value.as_str().is_empty(),
+        }
+    };
+}
+
+/// Makes a field of an enum; some servers write `null` out, or send an empty text for it.
+macro_rules! word_field {
+    ($name:ident: $blank:expr => $is_blank:expr $(,)?) => {
+        impl $crate::wire::Field for $name {
+            fn blank() -> Self {
+                $blank
+            }
+
+            fn is_blank(&self) -> bool {
+                let is_blank: fn(&Self) -> bool = $is_blank;
+                is_blank(self)
+            }
+
+            fn read<'de, D: ::serde::Deserializer<'de>>(
+                deserializer: D,
+            ) -> Result<Option<Self>, D::Error> {
+                let word: Option<Self> = ::serde::Deserialize::deserialize(deserializer)?;
+                Ok(word.filter(|word| !matches!(word.as_str(), "" | "null")))
+            }
         }
     };
 }
@@ -152,7 +175,7 @@ macro_rules! string_id {
     };
 }
 
-pub(crate) use {open_enum, string_id};
+pub(crate) use {open_enum, string_id, word_field};
 
 /// Reads a text and makes something of it, without keeping the text.
 pub(crate) struct Word<F>(pub(crate) F);

@@ -81,7 +81,9 @@ wire! {
         /// The function's name; empty in the later pieces of a call that is streamed.
         pub name: String,
         /// The arguments as the model wrote them: JSON text that may be invalid.
-        pub arguments: String = stated,
+        ///
+        /// Servers that send an object have it written out.
+        pub arguments by JsonText: String = stated,
     }
 }
 

@@ -270,6 +270,8 @@ pub(crate) const OBJECT: &str = "object";
 ///         pub ended_at: Option<u64> = stated, // written as `null` by a `Thing` made here
 ///         /// What kind it is.
 ///         pub kind as "type": String,        // left out by a `Thing` made here while blank
+///         /// What it says.
+///         pub says by TextOfParts: String,   // read by this seed, as `Option<String>`
 ///     }
 ///     own {
 ///         /// Not in the JSON.
@@ -285,7 +287,8 @@ macro_rules! wire {
         pub struct $type:ident $(= $object:literal)? {
             $(
                 $(#[$field_meta:meta])*
-                pub $field:ident $(as $wire_name:literal)? : $field_type:ty $(= $mode:ident)?,
+                pub $field:ident $(as $wire_name:literal)? $(by $reader:ident)? : $field_type:ty
+                    $(= $mode:ident)?,
             )*
         }
         $( own { $( $(#[$own_meta:meta])* pub $own:ident : $own_type:ty, )* } )?
@@ -367,7 +370,7 @@ macro_rules! wire {
                             while let Some(key) = wire::next_key(&mut map, KNOWN, &mut after)? {
                                 match key {
                                     $( Key::Known(place) if place == Place::$field as usize => {
-                                        let read = wire::next_value(&mut map)?;
+                                        let read = $crate::wire::wire!(@read map $($reader)?);
                                         value.seen.note(place, read.is_none());
                                         value.$field = read.unwrap_or_else(Field::blank);
                                     } )*
@@ -429,6 +432,8 @@ macro_rules! wire {
         };
     };
 
+    (@read $map:ident) => { wire::next_value(&mut $map)? };
+    (@read $map:ident $reader:ident) => { $map.next_value_seed(wire::$reader)? };
     (@name $field:ident) => { stringify!($field) };
     (@name $field:ident $name:literal) => { $name };
     (@pattern $field:ident) => { stringify!($field) };
@@ -566,6 +571,81 @@ impl Field for String {
 
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Self>, D::Error> {
         deserializer.deserialize_any(Text)
+    }
+}
+
+/// Reads a text, for which some servers send parts; those that are no text say nothing.
+pub(crate) struct TextOfParts;
+
+impl<'de> DeserializeSeed<'de> for TextOfParts {
+    type Value = Option<Option<String>>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for TextOfParts {
+    type Value = Option<Option<String>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text or parts of one")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Some(Some(text.to_owned())))
+    }
+
+    fn visit_string<E: de::Error>(self, text: String) -> Result<Self::Value, E> {
+        Ok(Some(Some(text)))
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_seq<A: de::SeqAccess<'de>>(self, mut parts: A) -> Result<Self::Value, A::Error> {
+        let mut text = String::new();
+        while let Some(part) = parts.next_element::<Value>()? {
+            text.push_str(part["text"].as_str().unwrap_or_default());
+        }
+        Ok(Some(Some(text)))
+    }
+}
+
+/// Reads JSON as a text, which some servers send as it is.
+pub(crate) struct JsonText;
+
+impl<'de> DeserializeSeed<'de> for JsonText {
+    type Value = Option<String>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for JsonText {
+    type Value = Option<String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON as a text")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Some(text.to_owned()))
+    }
+
+    fn visit_string<E: de::Error>(self, text: String) -> Result<Self::Value, E> {
+        Ok(Some(text))
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        let object = Map::deserialize(de::value::MapAccessDeserializer::new(map))?;
+        Ok(Some(Value::Object(object).to_string()))
     }
 }
 

@@ -7,13 +7,13 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::CONTENT_TYPE;
+use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use reqwest::{Response, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::client::{Inner, error_body, retry_hints, secrets};
+use crate::client::{Inner, error_body, mend, retry_hints, secrets};
 use crate::error::{ApiError, Error, Result};
 use crate::meta::Meta;
 
@@ -85,7 +85,7 @@ impl Answer {
         what: &'static str,
         is_error: impl Fn(&T) -> bool,
     ) -> Result<T> {
-        match serde_json::from_slice(without_bom(body)) {
+        match mend::from_slice(without_bom(body)) {
             Ok(value) if is_error(&value) => Err(self.late_error(body)),
             Ok(value) => Ok(value),
             Err(_) if says_error(body) => Err(self.late_error(body)),
@@ -96,11 +96,18 @@ impl Answer {
     /// Status and content type, for an error that needs them after the body was read.
     pub(super) fn form(&self) -> Form {
         let content_type = self.meta.header(CONTENT_TYPE.as_str()).unwrap_or("unknown");
-        Form { status: self.response.status(), content_type: content_type.to_owned() }
+        let encoding = self.encoding().map(str::to_owned);
+        Form { status: self.response.status(), content_type: content_type.to_owned(), encoding }
+    }
+
+    /// How the body is compressed, which nobody asked for.
+    pub(super) fn encoding(&self) -> Option<&str> {
+        self.meta.header(CONTENT_ENCODING.as_str()).filter(|it| !matches!(*it, "" | "identity"))
     }
 
     /// The error that a body read in full, or in part, stands for.
     fn api_error(&self, body: &[u8]) -> ApiError {
+        let body = if self.encoding().is_some() { b"" } else { body };
         let body = secrets::strike_out(body, self.key.as_deref());
         let mut error = error_body::parse(self.meta.status(), &body);
         error.request_id = self.meta.request_id().map(str::to_owned);
@@ -165,6 +172,7 @@ impl Patience {
 pub(super) struct Form {
     status: StatusCode,
     content_type: String,
+    encoding: Option<String>,
 }
 
 impl Form {
@@ -174,7 +182,10 @@ impl Form {
 
     /// The error for a body that cannot be read.
     pub(super) fn unreadable(self, what: &'static str, error: Option<&serde_json::Error>) -> Error {
-        let Self { status, content_type } = self;
+        let Self { status, content_type, encoding } = self;
+        if let Some(encoding) = encoding {
+            return Error::Decode { what, source: Box::new(Encoded(encoding)) };
+        }
         let source = error.map(Misread::new);
         Error::Decode { what, source: Box::new(Unreadable { status, content_type, source }) }
     }
@@ -212,6 +223,11 @@ struct Unreadable {
     content_type: String,
     source: Option<Misread>,
 }
+
+/// A body that is compressed.
+#[derive(Debug, thiserror::Error)]
+#[error("the server answered with content encoding {0}, which was not asked for")]
+struct Encoded(String);
 
 pub(super) fn without_bom(body: &[u8]) -> &[u8] {
     body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)

@@ -5,18 +5,19 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures_util::StreamExt as _;
 use reqwest::Method;
+use serde::Deserialize as _;
 use serde::de::Error as _;
 
 use crate::backend::{ChatBackend, ChatStream};
-use crate::chat::{ChatCompletion, ChatRequest, FinishReason, StreamOptions};
-use crate::chunk::{ChatChunk, ChunkChoice, Delta, ToolCallDelta};
-use crate::client::answer::{Answer, Misread};
+use crate::chat::{ChatCompletion, ChatRequest, Choice, FinishReason, StreamOptions, Usage};
+use crate::chunk::{ChatAccumulator, ChatChunk, ChunkChoice, Delta, ToolCallDelta};
+use crate::client::answer::{Answer, Misread, without_bom};
 use crate::client::call::Call;
-use crate::client::frames::{Frame, Frames};
-use crate::client::{Client, error_body, json};
+use crate::client::frames::{Frame, Frames, too_long};
+use crate::client::{Client, error_body, json, mend};
 use crate::error::{Error, Result};
 use crate::model::Model;
-use crate::sse::Event;
+use crate::sse::{Decoder, Event};
 use crate::wire::Field as _;
 
 #[async_trait]
@@ -65,8 +66,14 @@ impl Client {
 }
 
 fn read_completion(body: &[u8], answer: &Answer) -> Result<ChatCompletion> {
-    let is_error = |completion: &ChatCompletion| error_body::is_error(&completion.extra);
-    let mut completion: ChatCompletion = answer.parse(body, COMPLETION, is_error)?;
+    if is_stream(body) {
+        return read_streamed(body, answer);
+    }
+    let failed = |choice: &Choice| error_body::is_error(&choice.extra);
+    let is_error = |completion: &ChatCompletion| {
+        error_body::is_error(&completion.extra) || completion.choices.iter().any(failed)
+    };
+    let mut completion: ChatCompletion = answer.parse(without_done(body), COMPLETION, is_error)?;
     if completion.choices.is_empty() {
         // An answer to some other question would else pass for an empty one to this.
         let missing = serde_json::Error::custom("`choices` is missing or empty");
@@ -74,6 +81,43 @@ fn read_completion(body: &[u8], answer: &Answer) -> Result<ChatCompletion> {
     }
     completion.meta = Some(Arc::clone(&answer.meta));
     Ok(completion)
+}
+
+/// Whether a body is a stream, which some servers answer to every request.
+fn is_stream(body: &[u8]) -> bool {
+    let body = without_bom(body).trim_ascii_start();
+    let starts: [&[u8]; 5] = [b"data:", b"event:", b"id:", b"retry:", b":"];
+    starts.iter().any(|start| body.starts_with(start))
+}
+
+/// A body without the end of a stream, which some gateways put behind plain JSON.
+fn without_done(body: &[u8]) -> &[u8] {
+    let strip =
+        || body.trim_ascii_end().strip_suffix(b"[DONE]")?.trim_ascii_end().strip_suffix(b"data:");
+    strip().unwrap_or(body)
+}
+
+/// Puts the chunks of a stream that has come as a whole together.
+fn read_streamed(body: &[u8], answer: &Answer) -> Result<ChatCompletion> {
+    let (mut decoder, mut progress) = (Decoder::new().with_errors(), Progress::default());
+    let mut whole = ChatAccumulator::default();
+    let mut rest = body;
+    loop {
+        let is_over = rest.is_empty();
+        let event = if is_over { decoder.finish() } else { decoder.next(&mut rest) };
+        let read = match event.map_err(too_long)? {
+            Some(event) => read_event(&event, &mut progress, answer)?,
+            None => None,
+        };
+        match read {
+            Some(Some(chunk)) => whole.push(chunk),
+            Some(None) => return whole.finish(),
+            None => {}
+        }
+        if is_over {
+            return whole.finish();
+        }
+    }
 }
 
 /// The chunks of an answer under way.
@@ -120,7 +164,8 @@ fn read_event(
     answer: &Answer,
 ) -> Result<Option<Option<ChatChunk>>> {
     let data = event.data.trim_ascii();
-    if data.is_empty() || event.kind == b"ping" {
+    // A gateway that does not know comments wraps them into data.
+    if data.is_empty() || data.starts_with(b":") || event.kind == b"ping" {
         return Ok(None);
     }
     if data == b"[DONE]" {
@@ -129,21 +174,25 @@ fn read_event(
     if event.kind == b"error" {
         return Err(answer.late_error(data));
     }
-    // The specification replaces what is no UTF-8, and so do we.
-    let read = serde_json::from_slice(data).or_else(|error| match std::str::from_utf8(data) {
-        Ok(_) => Err(error),
-        Err(_) => serde_json::from_str(&String::from_utf8_lossy(data)),
-    });
-    let mut chunk: ChatChunk = read.map_err(|error| Error::Decode {
+    let mut chunk: ChatChunk = mend::from_slice(data).map_err(|error| Error::Decode {
         what: "chunk of the stream",
         source: Misread::new(&error).into(),
     })?;
-    if error_body::is_error(&chunk.extra) {
+    let failed = |choice: &ChunkChoice| error_body::is_error(&choice.extra);
+    if error_body::is_error(&chunk.extra) || chunk.choices.iter().any(failed) {
         return Err(answer.late_error(data));
+    }
+    if chunk.usage.is_none() {
+        chunk.usage = usage_of_groq(&chunk);
     }
     chunk.meta = Some(Arc::clone(&answer.meta));
     progress.note(&chunk);
     Ok(Some(Some(chunk)))
+}
+
+/// What an answer took, in the corner where Groq tells it.
+fn usage_of_groq(chunk: &ChatChunk) -> Option<Usage> {
+    Usage::deserialize(chunk.extra.get("x_groq")?.get("usage")?).ok()
 }
 
 /// A whole answer as the only chunk of a stream.
@@ -156,7 +205,7 @@ fn as_chunk(completion: ChatCompletion) -> ChatChunk {
         delta.refusal = choice.message.refusal;
         delta.tool_calls = pieces
             .map(|(call, index)| ToolCallDelta {
-                index,
+                index: Some(index),
                 id: Some(call.id),
                 kind: Some(call.kind),
                 function: call.function,

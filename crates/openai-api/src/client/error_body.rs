@@ -35,7 +35,10 @@ pub(super) fn is_error(fields: &Map<String, Value>) -> bool {
         Value::Object(error) => !error.is_empty(),
         _ => true,
     };
+    // Groq tells why it stopped a stream in a corner of its own.
+    let in_corner = |corner: &Value| corner.get("error").is_some_and(told);
     fields.get("error").is_some_and(told)
+        || fields.get("x_groq").is_some_and(in_corner)
         || fields.get("object").is_some_and(|object| object == "error")
 }
 
@@ -74,6 +77,11 @@ fn of_json(status: u16, value: &Value) -> Option<ApiError> {
                 }
                 _ => None,
             }
+        }
+        Value::Object(fields)
+            if fields.get("x_groq").is_some_and(|it| it.get("error").is_some()) =>
+        {
+            of_json(status, &fields["x_groq"])
         }
         // OpenRouter puts what went wrong with an answer into its choice.
         Value::Object(fields) if fields.contains_key("choices") => {

@@ -36,7 +36,7 @@ impl Frames {
     pub(super) fn new(answer: Answer) -> Self {
         Self {
             answer,
-            decoder: Decoder::default(),
+            decoder: Decoder::new().with_errors(),
             input: Bytes::new(),
             beginning: Some(Vec::new()),
             received: false,
@@ -88,6 +88,9 @@ impl Frames {
             self.input = piece;
             return Ok(None);
         };
+        if self.answer.encoding().is_some() {
+            return Err(self.answer.form().unreadable("stream", None));
+        }
         beginning.extend_from_slice(&piece);
         match without_bom(beginning).trim_ascii_start().first() {
             None => Ok(None),
@@ -147,6 +150,6 @@ impl Frames {
     }
 }
 
-fn too_long(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+pub(super) fn too_long(error: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::Decode { what: "stream", source: error.into() }
 }

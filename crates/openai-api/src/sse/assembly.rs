@@ -96,6 +96,10 @@ impl Assembly {
                 self.grow(value.len())?;
                 whole.kind = Some(value);
             }
+            Field::Error => {
+                whole.kind = Some(ERROR);
+                self.take_whole(Field::Data, value, whole)?;
+            }
             Field::Id | Field::Retry => {
                 self.grow(value.len())?;
                 self.set(field, value);
@@ -131,6 +135,7 @@ impl Assembly {
     pub(super) fn set(&mut self, field: Field, value: &[u8]) {
         match field {
             Field::Data => {}
+            Field::Error => replace(&mut self.kind, ERROR),
             Field::Event => replace(&mut self.kind, value),
             Field::Id => {
                 if memchr(0, value).is_none() {
@@ -196,4 +201,5 @@ pub(super) fn empty(buffer: &mut Vec<u8>) {
     buffer.shrink_to(KEPT_CAPACITY);
 }
 
+const ERROR: &[u8] = b"error";
 const KEPT_CAPACITY: usize = 64 * 1024;

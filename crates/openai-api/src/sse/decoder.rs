@@ -25,6 +25,7 @@ pub struct Decoder {
     /// The beginning of the cut line and, unless it is data, its value.
     cut_bytes: Vec<u8>,
     outdated: Outdated,
+    takes_errors: bool,
     /// How many bytes were searched for the end of a line.
     #[cfg(test)]
     pub(super) searched: usize,
@@ -53,9 +54,18 @@ impl Decoder {
             cut_line: CutLine::Beginning,
             cut_bytes: Vec::new(),
             outdated: Outdated::Nothing,
+            takes_errors: false,
             #[cfg(test)]
             searched: 0,
         }
+    }
+
+    /// Takes a field `error` for an event of that kind with its value as data.
+    ///
+    /// The standard knows no such field, and llama.cpp sent one until September 2025.
+    pub(crate) const fn with_errors(mut self) -> Self {
+        self.takes_errors = true;
+        self
     }
 
     /// Takes `input` up to the end of the next event, or as a whole if it ends none.
@@ -97,7 +107,7 @@ impl Decoder {
                 }
                 self.assembly.forget_event();
                 whole = Whole::default();
-            } else if let Some((field, value)) = field::parse(line) {
+            } else if let Some((field, value)) = self.parse(line) {
                 self.assembly.take_whole(field, value, &mut whole)?;
             }
         }
@@ -180,6 +190,10 @@ impl Decoder {
         }
     }
 
+    fn parse<'l>(&self, line: &'l [u8]) -> Option<(Field, &'l [u8])> {
+        field::parse(line).filter(|(field, _)| *field != Field::Error || self.takes_errors)
+    }
+
     fn find_line_end(&mut self, input: &[u8]) -> Option<usize> {
         let end = memchr2(b'\n', b'\r', input);
         #[cfg(test)]
@@ -224,10 +238,14 @@ impl Decoder {
 
     /// Reads the beginning of a cut line, of which there is enough to know the field.
     fn begin_value(&mut self) -> Result<(), TooLong> {
-        let Some((field, value)) = field::parse(&self.cut_bytes) else {
+        let Some((mut field, value)) = self.parse(&self.cut_bytes) else {
             self.cut_line = CutLine::Ignored;
             return Ok(());
         };
+        if field == Field::Error {
+            self.assembly.set(field, b"");
+            field = Field::Data;
+        }
         self.cut_line = CutLine::Value(field);
         if field == Field::Data {
             self.assembly.begin_data()?;

@@ -55,6 +55,20 @@ fn in_all_pieces(stream: &[u8], check: impl Fn(&[&[u8]])) {
     }
 }
 
+#[test]
+fn an_error_is_an_event_to_who_asks_for_it() {
+    let stream = b"data: a\n\nerror: {\"code\":400}\n\nerror\n\nerrors: x\n\n";
+    in_all_pieces(stream, |pieces| {
+        let (mut strict, mut lenient) = (Vec::new(), Vec::new());
+        take_all(&mut Decoder::new(), pieces, true, &mut strict).unwrap();
+        take_all(&mut Decoder::new().with_errors(), pieces, true, &mut lenient).unwrap();
+        assert_eq!(strict.len(), 1);
+        let kinds: Vec<_> = lenient.iter().map(|event| event.kind.as_slice()).collect();
+        assert_eq!(kinds, [&b""[..], b"error", b"error"]);
+        assert_eq!(lenient[1].data, b"{\"code\":400}");
+    });
+}
+
 /// Checks the events of a stream and of what it breaks off in, as `kind|data`.
 #[track_caller]
 fn check(stream: &str, expected: &[&str]) {
