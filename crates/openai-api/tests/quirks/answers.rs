@@ -3,7 +3,7 @@
 use openai_api::testing::Reply;
 use serde_json::{Value, json};
 
-use crate::bodies::{hello, hello_with, message};
+use crate::bodies::{DONE, HEL, LO, STOP, USAGE, hello, hello_with, message};
 use crate::quirk::{complete, quirks};
 
 quirks! {
@@ -177,6 +177,75 @@ quirks! {
                 "completion_tokens_details": {"reasoning_tokens": 1},
                 "output_tokens_details": {"reasoning_tokens": 1},
                 "prompt_tokens_details": null, "input_tokens_details": null,
+            })))
+            .gives(r#""Hello" -> stop (3+2)"#);
+
+    seconds_may_come_with_a_fraction:
+        complete("SambaNova", "https://github.com/spiceai/spiceai/issues/5418")
+            .says(hello_with("created", json!(1_744_857_525.254_391)))
+            .gives(r#""Hello" -> stop (3+2)"#);
+
+    seconds_may_come_as_text:
+        complete("a model behind go-openai", "https://github.com/sashabaranov/go-openai/pull/1003")
+            .says(hello_with("created", json!("1700000000")))
+            .gives(r#""Hello" -> stop (3+2)"#);
+
+    arguments_of_a_call_may_be_an_object:
+        complete("llama.cpp", "https://github.com/ggml-org/llama.cpp/issues/20198")
+            .says(message(json!({"role": "assistant", "content": null, "tool_calls": [
+                {"id": "t", "type": "function", "function": {"name": "f", "arguments": {"a": 1}}},
+            ]})))
+            .gives(r#""" t:f({"a":1}) -> stop (3+2)"#);
+
+    json_with_the_end_of_a_stream_glued_on_is_json:
+        complete("9router", "https://github.com/decolua/9router/issues/3492")
+            .replies(Reply::new(
+                200, "text/event-stream", format!("{}\n\ndata: [DONE]\n\n", hello()),
+            ))
+            .gives(r#""Hello" -> stop (3+2)"#);
+
+    a_whole_answer_may_come_as_a_stream:
+        complete("Unsloth", "https://github.com/unslothai/unsloth/issues/6570")
+            .streams([HEL, LO, STOP, USAGE, DONE])
+            .gives(r#""Hello" -> stop (3+2)"#);
+
+    the_last_of_two_fields_of_one_name_counts:
+        complete("any", "https://www.rfc-editor.org/rfc/rfc8259#section-4")
+            .replies(Reply::new(200, "application/json", r#"{"id":"a","id":"b","choices":[{"message":{
+                "role":"assistant","content":null,"content":"Hello"
+            },"finish_reason":"stop"}]}"#))
+            .gives(r#""Hello" -> stop"#);
+
+    a_message_of_null_says_nothing:
+        complete("Gemini", "https://github.com/affaan-m/ECC/pull/1976")
+            .says(json!({"choices": [
+                {"index": 0, "message": null, "finish_reason": "content_filter"},
+            ]}))
+            .gives(r#""" -> content_filter"#);
+
+    a_choice_without_a_message_says_nothing:
+        complete("Gemini", "https://github.com/BerriAI/litellm/pull/40864")
+            .says(json!({"choices": [{"index": 0, "finish_reason": "content_filter"}]}))
+            .gives(r#""" -> content_filter"#);
+
+    half_a_character_is_no_error:
+        complete("any", "https://www.rfc-editor.org/rfc/rfc8259#section-8.2")
+            .replies(Reply::new(200, "application/json", r#"{"choices":[{"message":{
+                "content":"Hello \ud83d"},"finish_reason":"length"}]}"#))
+            .gives("\"Hello \u{fffd}\" -> length");
+
+    bytes_that_are_no_text_are_no_error:
+        complete("any", "https://www.rfc-editor.org/rfc/rfc8259#section-8.1")
+            .replies(Reply::new(200, "application/json", [
+                &br#"{"choices":[{"message":{"content":"Hello "#[..], b"\xf0\x9f",
+                br#""},"finish_reason":"length"}]}"#,
+            ].concat()))
+            .gives("\"Hello \u{fffd}\" -> length");
+
+    counts_may_be_text:
+        complete("any", "https://www.rfc-editor.org/rfc/rfc8259#section-6")
+            .says(hello_with("usage", json!({
+                "prompt_tokens": "3", "completion_tokens": 2.0, "total_tokens": null,
             })))
             .gives(r#""Hello" -> stop (3+2)"#);
 }

@@ -309,4 +309,23 @@ quirks! {
                 "type": "about:blank", "status": 503, "title": "Service Unavailable",
             }).to_string()))
             .gives("503 /about:blank \"Service Unavailable\", again");
+
+    an_error_within_a_choice_is_an_error:
+        complete("OpenRouter", "https://github.com/genkit-ai/genkit/pull/6259")
+            .says(json!({"choices": [{
+                "index": 0, "finish_reason": "error", "message": {"role": "assistant", "content": ""},
+                "error": {"code": 502, "message": "Provider returned error"},
+            }]}))
+            .gives(r#"502 502 "Provider returned error", again"#);
+
+    an_error_within_a_choice_of_a_stream_is_an_error:
+        stream("OpenRouter", "https://github.com/genkit-ai/genkit/pull/6259")
+            .streams([
+                HEL,
+                data(json!({"choices": [{
+                    "index": 0, "finish_reason": "error", "delta": {"content": ""},
+                    "error": {"code": 502, "message": "Provider returned error"},
+                }]})).as_str(),
+            ])
+            .gives(r#""Hel" then 502 502 "Provider returned error", again"#);
 }

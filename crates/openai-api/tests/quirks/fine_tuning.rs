@@ -81,4 +81,40 @@ quirks! {
                 "metrics": {"step": 88, "train_loss": 0.5, "full_valid_loss": null},
             }]}))
             .gives("88 ft:m:ckpt-step-88");
+
+    training_files_may_be_several:
+        job("Mistral", "https://docs.rs/crate/mistral-openapi-client/latest/source/docs/Response.md")
+            .says(json!({
+                "id": "1", "status": "RUNNING", "model": "open-mistral-7b", "created_at": 1,
+                "modified_at": 2, "training_files": ["file-a", "file-b"], "validation_files": [],
+                "object": "job", "auto_start": true, "hyperparameters": {"training_steps": 10},
+            }))
+            .gives("1 running of file-a of file-b");
+
+    minus_one_epoch_leaves_the_number_to_the_server:
+        job("Azure", "https://learn.microsoft.com/en-us/rest/api/azureopenai/fine-tuning/cancel")
+            .says(json!({
+                "hyperparameters": {"n_epochs": -1}, "status": "cancelled", "model": "curie",
+                "training_file": "file-1", "finished_at": 1_646_127_311, "id": "ft-7",
+                "created_at": 1_646_126_127, "object": "fine_tuning.job",
+            }))
+            .gives("ft-7 cancelled of file-1 xauto");
+
+    a_job_that_is_pending_has_a_status_of_its_own:
+        job("Azure", "https://learn.microsoft.com/en-gb/answers/questions/2118156/how-do-i-fixed-openai-badrequesterror-error-code-4")
+            .says(json!({
+                "id": "ftjob-4", "created_at": 1_731_456_080, "error": null,
+                "fine_tuned_model": null, "finished_at": null, "status": "pending",
+                "hyperparameters": {"n_epochs": -1, "batch_size": -1, "learning_rate_multiplier": 1},
+            }))
+            .gives("ftjob-4 pending xauto");
+
+    times_may_be_dates:
+        job("Together", "https://docs.together.ai/reference/post-fine-tunes-id-cancel")
+            .says(json!({
+                "id": "ft-1", "status": "cancel_requested", "created_at": "2023-05-17T17:35:45.123Z",
+                "updated_at": "2023-05-17T18:46:23.456Z", "events": [], "model": "m",
+                "n_epochs": 3, "training_file": "file-1",
+            }))
+            .gives("ft-1 cancel_requested of file-1");
 }

@@ -1,9 +1,10 @@
 //! HTTP itself, in forms of its own.
 
 use openai_api::testing::Reply;
+use serde_json::json;
 
 use crate::bodies::{DONE, HEL, LO, STOP, hello};
-use crate::quirk::{complete, quirks, stream};
+use crate::quirk::{complete, models, quirks, stream};
 
 quirks! {
     json_may_come_without_a_content_type:
@@ -100,4 +101,31 @@ quirks! {
             .replies(Reply::new(200, "text/html", "<html>Log in</html>"))
             .gives("could not read the chat completion: the server answered 200 OK with content \
                     type text/html; is the base URL right?: expected value, final");
+
+    a_body_that_is_compressed_unasked_is_named_as_such:
+        complete("any", "https://www.rfc-editor.org/rfc/rfc9110.html#section-8.4")
+            .replies(Reply::new(200, "application/json", &b"\x1f\x8b\x08\0\0\0\0\0\0\x03"[..])
+                .with_header("content-encoding", "gzip"))
+            .gives("could not read the chat completion: the server answered with content encoding \
+                    gzip, which was not asked for, final");
+
+    a_stream_that_is_compressed_unasked_is_named_as_such:
+        stream("any", "https://www.rfc-editor.org/rfc/rfc9110.html#section-8.4")
+            .replies(Reply::new(200, "text/event-stream", &b"\x1f\x8b\x08\0\0\0\0\0\0\x03"[..])
+                .with_header("content-encoding", "gzip"))
+            .gives("could not read the stream: the server answered with content encoding gzip, \
+                    which was not asked for, final");
+
+    a_refusal_that_is_compressed_unasked_shows_its_status:
+        complete("any", "https://www.rfc-editor.org/rfc/rfc9110.html#section-8.4")
+            .replies(Reply::new(502, "text/html", &b"\x1f\x8b\x08\0\0\0\0\0\0\x03"[..])
+                .with_header("content-encoding", "br"))
+            .gives(r#"502 "no explanation (Bad Gateway)", again"#);
+
+    a_connection_closed_between_two_requests_is_opened_again:
+        models("any", "https://www.rfc-editor.org/rfc/rfc9112.html#section-9.5")
+            .replies(Reply::raw("HTTP/1.1 200 OK\r\ncontent-length: 21\r\n\r\n{\"data\":[{\"id\":\"a\"}]}"))
+            .says(json!({"data": [{"id": "b"}]}))
+            .twice().patiently()
+            .gives("a; b");
 }

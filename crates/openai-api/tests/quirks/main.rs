@@ -8,21 +8,32 @@
 
 mod answers;
 mod bodies;
+mod calls;
+mod chunks;
 mod errors;
 mod fine_tuning;
 mod headers;
 mod lists;
 mod quirk;
+mod retries;
 mod streams;
 
 use std::collections::HashSet;
 
 /// All rows, by name.
 fn all() -> impl Iterator<Item = (&'static str, quirk::Quirk)> {
-    [answers::ROWS, errors::ROWS, fine_tuning::ROWS, headers::ROWS, lists::ROWS, streams::ROWS]
-        .into_iter()
-        .flatten()
-        .map(|(name, row)| (*name, row()))
+    let themes = [
+        answers::ROWS,
+        calls::ROWS,
+        chunks::ROWS,
+        errors::ROWS,
+        fine_tuning::ROWS,
+        headers::ROWS,
+        lists::ROWS,
+        retries::ROWS,
+        streams::ROWS,
+    ];
+    themes.into_iter().flatten().map(|(name, row)| (*name, row()))
 }
 
 #[test]

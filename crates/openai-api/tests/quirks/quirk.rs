@@ -12,6 +12,7 @@
 //! - `"Hel" then …` is an error that came after a part of the answer;
 //! - anything else is the error as people read it, with its causes.
 
+use std::collections::HashSet;
 use std::error::Error as StdError;
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use futures_util::StreamExt as _;
 use openai_api::testing::{Reply, ScriptedServer};
 use openai_api::{
     ApiError, ChatAccumulator, ChatBackend as _, ChatCompletion, ChatRequest, Choice, Client,
-    Error, FileId, FineTuningJob, Message, Result, RetryPolicy,
+    Error, File, FileId, FilePurpose, FineTuningJob, Message, Result, RetryPolicy,
 };
 use serde_json::Value;
 
@@ -52,6 +53,10 @@ pub(crate) struct Quirk {
     pub(crate) source: &'static str,
     ask: Ask,
     replies: Vec<Reply>,
+    /// How often it is asked; once, unless the row is about asking again.
+    retry: RetryPolicy,
+    /// Whether it is asked twice over one client.
+    twice: bool,
     /// Streams are sent a second time byte by byte.
     in_bytes: Option<Vec<u8>>,
     outcome: &'static str,
@@ -65,6 +70,7 @@ enum Ask {
     Models,
     Files,
     FileContent,
+    Upload,
     Job,
     Jobs,
     Events,
@@ -96,6 +102,11 @@ pub(crate) fn file_content(server: &'static str, source: &'static str) -> Quirk 
     Quirk::new(Ask::FileContent, server, source)
 }
 
+/// A server that is sent a file.
+pub(crate) fn upload(server: &'static str, source: &'static str) -> Quirk {
+    Quirk::new(Ask::Upload, server, source)
+}
+
 /// A server that is asked for a fine-tuning job.
 pub(crate) fn job(server: &'static str, source: &'static str) -> Quirk {
     Quirk::new(Ask::Job, server, source)
@@ -118,7 +129,16 @@ pub(crate) fn checkpoints(server: &'static str, source: &'static str) -> Quirk {
 
 impl Quirk {
     fn new(ask: Ask, server: &'static str, source: &'static str) -> Self {
-        Self { server, source, ask, replies: Vec::new(), in_bytes: None, outcome: "" }
+        Self {
+            server,
+            source,
+            ask,
+            replies: Vec::new(),
+            retry: RetryPolicy::never(),
+            twice: false,
+            in_bytes: None,
+            outcome: "",
+        }
     }
 
     /// Gives this reply; the next time it is asked, the next one.
@@ -144,6 +164,18 @@ impl Quirk {
         self.replies(Reply::events(pieces))
     }
 
+    /// Asks twice, the second time over the connection that is left of the first.
+    pub(crate) fn twice(mut self) -> Self {
+        self.twice = true;
+        self
+    }
+
+    /// Asks again as clients do by default, but hardly waits.
+    pub(crate) fn patiently(mut self) -> Self {
+        self.retry = RetryPolicy::default().with_base(Duration::from_millis(1));
+        self
+    }
+
     /// What must come back, after exactly one request for each reply.
     pub(crate) fn gives(mut self, outcome: &'static str) -> Self {
         self.outcome = outcome;
@@ -161,17 +193,21 @@ impl Quirk {
     async fn check_with(&self, replies: Vec<Reply>, how: &str) {
         let expected = replies.len();
         let server = ScriptedServer::start(replies).await.unwrap();
-        // As many attempts as there are replies, so that none is asked for in vain.
-        let attempts = u32::try_from(expected).unwrap();
-        let policy = RetryPolicy::default().with_attempts(attempts).with_base(Duration::ZERO);
-        let builder = Client::builder().key(KEY).base_url(server.url()).idle_timeout(PAUSE);
-        let client = builder.retry(policy).build().unwrap();
+        let builder = Client::builder().key(KEY).base_url(server.url()).retry(self.retry);
+        let builder = builder.idle_timeout(PAUSE);
+        let client = builder.build().unwrap();
         let (who, source) = (self.server, self.source);
-        let outcome = self.ask.of(&client).await;
+        let mut outcome = self.ask.of(&client).await;
+        if self.twice {
+            outcome.push_str("; ");
+            outcome.push_str(&self.ask.of(&client).await);
+        }
         assert_eq!(outcome, self.outcome, "{who}{how}; see {source}");
         assert!(!outcome.contains(KEY), "{who}{how} gets the key shown; see {source}");
-        let asked = server.requests().len();
-        assert_eq!(asked, expected, "requests to {who}{how}; see {source}");
+        let requests = server.requests();
+        assert_eq!(requests.len(), expected, "requests to {who}{how}; see {source}");
+        let keys: HashSet<_> = requests.iter().map(|it| it.header("idempotency-key")).collect();
+        assert_eq!(keys.len(), 1, "all attempts at {who}{how} carry one key; see {source}");
     }
 }
 
@@ -188,12 +224,11 @@ impl Ask {
                     None => model.id.to_string(),
                 })
             }),
-            Self::Files => client.files().all().await.map(|files| {
-                list(&files, |file| {
-                    let purpose = file.purpose.as_ref().map_or("-", |purpose| purpose.as_str());
-                    format!("{} {:?} {} {purpose}", file.id, file.filename, file.bytes)
-                })
-            }),
+            Self::Files => client.files().all().await.map(|files| list(&files, file_line)),
+            Self::Upload => client
+                .upload_bytes("a.jsonl", "{}\n", FilePurpose::FineTune)
+                .await
+                .map(|file| file_line(&file)),
             Self::FileContent => client
                 .file_bytes(&FileId::new("file-1"))
                 .await
@@ -261,9 +296,14 @@ fn choice(choice: &Choice) -> String {
     format!("{line} -> {reason}")
 }
 
+fn file_line(file: &File) -> String {
+    let purpose = file.purpose.as_ref().map_or("-", |purpose| purpose.as_str());
+    format!("{} {:?} {} {purpose}", file.id, file.filename, file.bytes)
+}
+
 fn job_line(job: &FineTuningJob) -> String {
     let mut line = format!("{} {}", job.id, job.status);
-    if let Some(file) = &job.training_file {
+    for file in job.training_file.iter().chain(&job.training_files) {
         line.push_str(&format!(" of {file}"));
     }
     if let Some(epochs) = job.hyperparameters.as_ref().and_then(|it| it.n_epochs) {
@@ -334,11 +374,16 @@ fn api(error: &ApiError) -> String {
         line.push_str(&format!(" of {param}"));
     }
     line.push_str(&format!(" {:?}", error.message));
-    if let Some(wait) = error.retry_after {
-        line.push_str(&format!(" after {wait:?}"));
+    match error.retry_after {
+        // Until a date, and so never twice the same.
+        Some(wait) if wait > YEAR => line.push_str(" after years"),
+        Some(wait) => line.push_str(&format!(" after {wait:?}")),
+        None => {}
     }
     line
 }
+
+const YEAR: Duration = Duration::from_hours(365 * 24);
 
 /// What must never be shown.
 pub(crate) const KEY: &str = "sk-quirk-1234567890";
