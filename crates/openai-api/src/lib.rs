@@ -11,6 +11,8 @@ pub mod conformance;
 mod error;
 mod file;
 mod fine_tuning;
+#[cfg(feature = "webhook")]
+mod json_fault;
 mod message;
 mod meta;
 mod model;
@@ -23,6 +25,8 @@ pub mod sse;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod tool;
+#[cfg(feature = "webhook")]
+mod webhook;
 mod wire;
 
 pub use crate::assistant::AssistantObject;
@@ -41,6 +45,8 @@ pub use crate::fine_tuning::{
     AutoOr, CreateFineTuningJob, FineTuningCheckpoint, FineTuningError, FineTuningEvent,
     FineTuningJob, FineTuningMethod, FineTuningStatus, Hyperparameters, MethodOptions,
 };
+#[cfg(feature = "webhook")]
+pub use crate::json_fault::JsonFault;
 pub use crate::message::{Content, ContentPart, ImageUrl, KnownPart, Message, Role};
 pub use crate::meta::{Meta, RateLimits, Window};
 pub use crate::model::{Model, ModelId};
@@ -48,3 +54,7 @@ pub use crate::page::Page;
 #[cfg(feature = "retry")]
 pub use crate::retry::{Retry, RetryPolicy};
 pub use crate::tool::{FunctionCall, FunctionDefinition, Tool, ToolCall, ToolKind};
+#[cfg(feature = "webhook")]
+pub use crate::webhook::{
+    WebhookData, WebhookError, WebhookEvent, WebhookEventKind, WebhookVerifier,
+};
