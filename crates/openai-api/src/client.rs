@@ -14,6 +14,7 @@ mod json;
 mod list;
 mod mend;
 mod models;
+mod redirect;
 mod retry_hints;
 mod secrets;
 #[cfg(test)]
@@ -41,6 +42,10 @@ use crate::retry::RetryPolicy;
 /// A client is a handle: cloning it is cheap, and clones share their connections. It connects when
 /// it is first asked, never when it is built, and sends a request again when that can help, as its
 /// [`RetryPolicy`] says. Dropping a returned future, or stream, frees its connection.
+///
+/// A redirect is followed where the request may go: as it is within the server, and to another host
+/// only what fetches, without the key or anything else that tells who asks. Any other is an error that
+/// names the place.
 ///
 /// It needs a tokio runtime with time and I/O.
 ///

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use reqwest::{Response, StatusCode};
+use reqwest::{Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::client::{Inner, error_body, mend, retry_hints, secrets};
+use crate::client::{Inner, error_body, mend, redirect, retry_hints, secrets};
 use crate::error::{ApiError, Error, Result};
 use crate::meta::Meta;
 
@@ -32,6 +32,11 @@ impl Answer {
         let headers = std::mem::take(response.headers_mut());
         let meta = Arc::new(Meta::of(response.status().as_u16(), headers));
         Self { inner, response, meta, key, patience: Patience::default() }
+    }
+
+    /// Where it comes from.
+    pub(super) fn url(&self) -> &Url {
+        self.response.url()
     }
 
     pub(super) fn is_success(&self) -> bool {
@@ -110,6 +115,9 @@ impl Answer {
         let body = if self.encoding().is_some() { b"" } else { body };
         let body = secrets::strike_out(body, self.key.as_deref());
         let mut error = error_body::parse(self.meta.status(), &body);
+        if let Some(refusal) = redirect::refusal(self.url(), &self.meta) {
+            error.message = refusal;
+        }
         error.request_id = self.meta.request_id().map(str::to_owned);
         let headers = self.meta.headers();
         error.retry_after = retry_hints::retry_after(headers, std::time::SystemTime::now());

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::Url;
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use reqwest::{Url, redirect};
 
 use crate::client::{Client, Inner, Timeouts, tls};
 use crate::error::{BoxError, Error, Result};
@@ -166,6 +166,9 @@ impl ClientBuilder {
 
     /// Sets the HTTP client to use, for proxies, root certificates and the like.
     ///
+    /// Its own policy says which redirects are followed; reqwest's default keeps the key to itself only
+    /// if it is sent as `Authorization`.
+    ///
     /// This crate turns on reqwest's `rustls-no-provider`: a client that speaks TLS needs
     /// [`tls_backend_preconfigured`](reqwest::ClientBuilder::tls_backend_preconfigured), one of
     /// reqwest's TLS features, or a provider installed for the process.
@@ -253,7 +256,11 @@ fn header(field: &'static str, value: &str) -> Result<HeaderValue> {
 fn http_client(base: &Url, connect: Duration) -> Result<reqwest::Client> {
     let broken = |source: BoxError| Error::Backend { backend: "http", source };
     let tls = tls::config().map_err(|error| broken(error.into()))?;
-    let client = reqwest::Client::builder().tls_backend_preconfigured(tls).connect_timeout(connect);
+    let client = reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .connect_timeout(connect)
+        // Where a request may go on to is for its sender to say.
+        .redirect(redirect::Policy::none());
     // To a proxy, this machine is another.
     let client = if is_loopback(base) { client.no_proxy() } else { client };
     client.build().map_err(|error| broken(error.into()))

@@ -3,6 +3,7 @@
 mod answers;
 mod conformance;
 mod proxies;
+mod redirects;
 mod requests;
 mod streams;
 mod uploads;

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use reqwest::header::{HeaderName, HeaderValue};
+use reqwest::header::{HeaderName, HeaderValue, USER_AGENT};
 use reqwest::{Method, Request, Url};
 use tokio::time::timeout;
 
 use crate::client::answer::Answer;
 use crate::client::body::Body;
 use crate::client::call::Outgoing;
+use crate::client::redirect::{self, Target};
 use crate::error::{Error, Result};
 
 impl Outgoing {
@@ -40,21 +41,36 @@ impl Outgoing {
 
     /// Sends the request once and waits until the answer begins; an error status is an error.
     async fn send(&self) -> Result<Answer> {
+        let mut answer = self.exchange(&self.url, false).await?;
+        for _ in 0..redirect::MOST {
+            let target = redirect::next(&self.method, &self.url, answer.url(), &answer.meta);
+            let Some(Target { url, is_foreign }) = target else { break };
+            answer = self.exchange(&url, is_foreign).await?;
+        }
+        if answer.is_success() { Ok(answer) } else { Err(answer.refuse().await) }
+    }
+
+    /// Sends the request to this place and waits until the answer begins, whatever it is.
+    async fn exchange(&self, url: &Url, is_foreign: bool) -> Result<Answer> {
         let inner = &self.inner;
-        let mut request = Request::new(self.method.clone(), self.url.clone());
+        let mut request = Request::new(self.method.clone(), url.clone());
         let headers = request.headers_mut();
-        *headers = inner.headers.clone();
-        headers.extend(self.headers.clone());
-        let key = inner.authorize(headers).await?;
+        let mut key = None;
+        if is_foreign {
+            headers.extend(inner.headers.get(USER_AGENT).map(|it| (USER_AGENT, it.clone())));
+        } else {
+            *headers = inner.headers.clone();
+            headers.extend(self.headers.clone());
+            key = inner.authorize(headers).await?;
+        }
         let sent = Arc::new(AtomicU64::new(0));
         if let Some(body) = &self.body {
             *request.body_mut() = Some(body.open(&sent));
         }
         let exchange = inner.http.execute(request);
         let response = patiently(exchange, inner.timeouts.read, &sent).await?;
-        let failed = |error| sending_failed(error, &self.url, inner.timeouts.connect);
-        let answer = Answer::new(Arc::clone(inner), response.map_err(failed)?, key);
-        if answer.is_success() { Ok(answer) } else { Err(answer.refuse().await) }
+        let failed = |error| sending_failed(error, url, inner.timeouts.connect);
+        Ok(Answer::new(Arc::clone(inner), response.map_err(failed)?, key))
     }
 }
 

@@ -128,4 +128,18 @@ quirks! {
             .says(json!({"data": [{"id": "b"}]}))
             .twice().patiently()
             .gives("a; b");
+
+    a_move_that_would_lose_the_body_is_not_made:
+        complete("nginx", "https://www.rfc-editor.org/rfc/rfc9110.html#section-15.4.2")
+            .replies(Reply::new(301, "text/html", "<html>301 Moved Permanently</html>")
+                .with_header("location", "https://api.example.com/v1/chat/completions"))
+            .gives("301 \"the server redirects to https://api.example.com/v1/chat/completions; \
+                    change the base URL to match\", final");
+
+    a_list_that_has_moved_is_fetched_there:
+        models("any", "https://www.rfc-editor.org/rfc/rfc9110.html#section-15.4.2")
+            .replies(Reply::new(301, "text/html", "").with_header("location", "/v1/models/"))
+            .replies(Reply::new(302, "text/html", "").with_header("location", "../v2/models"))
+            .says(json!({"data": [{"id": "m"}]}))
+            .gives("m");
 }
