@@ -164,7 +164,7 @@ quirks! {
             .gives(r#""Hello" -> stop (3+2)"#);
 
     the_answer_may_lie_in_an_envelope:
-        complete("Cloudflare", "https://developers.cloudflare.com/fundamentals/api/reference/")
+        complete("Cloudflare", "https://developers.cloudflare.com/fundamentals/api/how-to/make-api-calls/")
             .says(json!({"result": {"response": "Hello"}, "success": true, "errors": []}))
             .gives("could not read the chat completion: the server answered 200 OK with content \
                     type application/json; is the base URL right?: `choices` is missing or empty, \

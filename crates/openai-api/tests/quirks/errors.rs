@@ -78,9 +78,10 @@ quirks! {
         complete("LiteLLM", "https://docs.litellm.ai/docs/proxy/users")
             .refuses(401, json!({"error": {
                 "message": "Budget has been exceeded: User a has exceeded their budget.",
-                "type": "None", "param": "None", "code": 401,
+                "type": "auth_error", "param": "None", "code": 401,
             }}))
-            .gives("401 401 \"Budget has been exceeded: User a has exceeded their budget.\", final");
+            .gives("401 401/auth_error \"Budget has been exceeded: User a has exceeded their \
+                    budget.\", final");
 
     a_key_told_back_is_struck_out:
         complete("LiteLLM", "https://github.com/BerriAI/litellm/issues/18731")
@@ -177,7 +178,7 @@ quirks! {
                     permitted\", final");
 
     errors_may_be_a_list:
-        complete("Cloudflare", "https://developers.cloudflare.com/fundamentals/api/reference/")
+        complete("Cloudflare", "https://developers.cloudflare.com/fundamentals/api/how-to/make-api-calls/")
             .refuses(404, json!({
                 "result": null, "success": false, "messages": [],
                 "errors": [{"code": 7003, "message": "Could not route to /accounts/x/ai"}],

@@ -66,12 +66,20 @@ quirks! {
             .gives("ftjob-1 failed failed \"Creating this job would exceed your quota.\"");
 
     an_event_need_not_have_an_id:
-        events("Mistral", "https://docs.mistral.ai/api/")
+        events("Together", "https://docs.together.ai/reference/get-fine-tunes-id-events")
             .says(json!({"data": [
-                {"name": "status-updated", "data": {"status": "RUNNING"}, "created_at": 7},
-                {"id": "e", "created_at": 8, "level": null, "message": "Step 1", "data": null},
+                {"object": "fine-tune-event", "created_at": "2023-05-17T17:35:45.123Z",
+                 "level": null, "message": "Job started", "type": "JOB_START", "data": null},
             ]}))
-            .gives("7 , 8 Step 1");
+            .gives("0 Job started");
+
+    the_number_of_epochs_may_be_text:
+        job("any", "https://platform.openai.com/docs/api-reference/fine-tuning/object")
+            .says(json!({
+                "id": "ftjob-1", "status": "running", "created_at": "1700000000",
+                "hyperparameters": {"n_epochs": "3", "learning_rate_multiplier": "0.1"},
+            }))
+            .gives("ftjob-1 running x3");
 
     what_a_checkpoint_measured_may_be_null:
         checkpoints("OpenAI", "https://platform.openai.com/docs/api-reference/fine-tuning/checkpoint-object")

@@ -72,7 +72,7 @@ quirks! {
     a_file_may_have_no_purpose_that_is_known:
         files("Mistral", "https://docs.mistral.ai/api/")
             .says(json!({"object": "list", "total": 1, "data": [{
-                "id": "f", "object": "file", "size_bytes": 13_000, "bytes": 13_000,
+                "id": "f", "object": "file", "bytes": 13_000,
                 "created_at": 1_716_963_433, "filename": "f.jsonl", "purpose": "ocr",
                 "sample_type": "pretrain", "num_lines": null, "mimetype": null, "source": "upload",
             }]}))

@@ -55,6 +55,8 @@ pub(crate) struct Quirk {
     replies: Vec<Reply>,
     /// How often it is asked; once, unless the row is about asking again.
     retry: RetryPolicy,
+    /// How long an answer may pause, if not as long as by default.
+    pause: Option<Duration>,
     /// Whether it is asked twice over one client.
     twice: bool,
     /// Streams are sent a second time byte by byte.
@@ -135,6 +137,7 @@ impl Quirk {
             ask,
             replies: Vec::new(),
             retry: RetryPolicy::never(),
+            pause: None,
             twice: false,
             in_bytes: None,
             outcome: "",
@@ -176,6 +179,12 @@ impl Quirk {
         self
     }
 
+    /// Waits for a further part of an answer no longer than a moment.
+    pub(crate) fn briefly(mut self) -> Self {
+        self.pause = Some(PAUSE);
+        self
+    }
+
     /// What must come back, after exactly one request for each reply.
     pub(crate) fn gives(mut self, outcome: &'static str) -> Self {
         self.outcome = outcome;
@@ -193,8 +202,10 @@ impl Quirk {
     async fn check_with(&self, replies: Vec<Reply>, how: &str) {
         let expected = replies.len();
         let server = ScriptedServer::start(replies).await.unwrap();
-        let builder = Client::builder().key(KEY).base_url(server.url()).retry(self.retry);
-        let builder = builder.idle_timeout(PAUSE);
+        let mut builder = Client::builder().key(KEY).base_url(server.url()).retry(self.retry);
+        if let Some(pause) = self.pause {
+            builder = builder.idle_timeout(pause);
+        }
         let client = builder.build().unwrap();
         let (who, source) = (self.server, self.source);
         let mut outcome = self.ask.of(&client).await;
@@ -388,5 +399,5 @@ const YEAR: Duration = Duration::from_hours(365 * 24);
 /// What must never be shown.
 pub(crate) const KEY: &str = "sk-quirk-1234567890";
 
-/// How long an answer may pause; longer than any reply here takes, unless it hangs.
+/// How long an answer may pause that comes to a halt.
 const PAUSE: Duration = Duration::from_millis(300);

@@ -127,7 +127,7 @@ quirks! {
 
     a_connection_left_open_after_the_reason_loses_nothing:
         stream("any", "https://www.rfc-editor.org/rfc/rfc9112.html#section-9.3")
-            .replies(Reply::events([HEL, LO, STOP]).hanging())
+            .replies(Reply::events([HEL, LO, STOP]).hanging()).briefly()
             .gives(r#""Hello" -> stop"#);
 
     usage_alone_is_no_end:
@@ -157,7 +157,7 @@ quirks! {
 
     a_stream_that_falls_silent_is_given_up:
         stream("any", "https://www.rfc-editor.org/rfc/rfc9112.html#section-9.5")
-            .replies(Reply::events([HEL]).hanging())
+            .replies(Reply::events([HEL]).hanging()).briefly()
             .gives("\"Hel\" then no further part of the answer within 300ms; allow more time, or \
                     look whether the server is busy, again");
 
