@@ -1,14 +1,15 @@
 //! An answer whose head has come, and how its body is read.
 
 use std::future::{Future as _, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http_body::Body as _;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use reqwest::{Response, StatusCode, Url};
+use reqwest::{Body, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -20,51 +21,84 @@ use crate::meta::Meta;
 /// An answer with a status that says it went well.
 pub(super) struct Answer {
     inner: Arc<Inner>,
-    response: Response,
+    status: StatusCode,
+    redirects_from: Option<Box<Url>>,
+    body: Body,
     pub(super) meta: Arc<Meta>,
     /// The key it was asked with, to strike it out where the server echoes it.
     key: Option<Arc<str>>,
+    /// Since when it has been waited for the next piece.
+    waiting: Option<Instant>,
     patience: Patience,
 }
 
 impl Answer {
-    pub(super) fn new(inner: Arc<Inner>, mut response: Response, key: Option<Arc<str>>) -> Self {
-        let headers = std::mem::take(response.headers_mut());
-        let meta = Arc::new(Meta::of(response.status().as_u16(), headers));
-        Self { inner, response, meta, key, patience: Patience::default() }
+    pub(super) fn new(inner: Arc<Inner>, response: Response, key: Option<Arc<str>>) -> Self {
+        // A copy that only a redirect is worth.
+        let redirects_from =
+            response.status().is_redirection().then(|| Box::new(response.url().clone()));
+        let (parts, body) = http::Response::<Body>::from(response).into_parts();
+        let meta = Arc::new(Meta::of(parts.status.as_u16(), parts.headers));
+        Self {
+            inner,
+            status: parts.status,
+            redirects_from,
+            body,
+            meta,
+            key,
+            waiting: None,
+            patience: Patience::default(),
+        }
     }
 
-    /// Where it comes from.
-    pub(super) fn url(&self) -> &Url {
-        self.response.url()
+    /// Where it comes from, if it sends us elsewhere.
+    pub(super) fn redirects_from(&self) -> Option<&Url> {
+        self.redirects_from.as_deref()
     }
 
     pub(super) fn is_success(&self) -> bool {
-        self.response.status().is_success()
+        self.status.is_success()
+    }
+
+    /// Polls for the next piece of the body; `first` if none has come yet.
+    pub(super) fn poll_chunk(
+        &mut self,
+        cx: &mut Context<'_>,
+        first: bool,
+    ) -> Poll<Result<Option<Bytes>>> {
+        loop {
+            match Pin::new(&mut self.body).poll_frame(cx) {
+                Poll::Ready(frame) => {
+                    self.waiting = None;
+                    match frame {
+                        None => return Poll::Ready(Ok(None)),
+                        Some(Err(error)) => return Poll::Ready(Err(broken(error))),
+                        // What is no data is a trailer.
+                        Some(Ok(frame)) => {
+                            if let Ok(data) = frame.into_data() {
+                                return Poll::Ready(Ok(Some(data)));
+                            }
+                        }
+                    }
+                }
+                Poll::Pending => {
+                    let timeouts = &self.inner.timeouts;
+                    let limit = if first { timeouts.read } else { timeouts.idle };
+                    let since = *self.waiting.get_or_insert_with(Instant::now);
+                    ready!(self.patience.poll(since, limit, cx));
+                    self.waiting = None;
+                    let what = "further part of the answer";
+                    return Poll::Ready(Err(Error::Timeout { what, limit }));
+                }
+            }
+        }
     }
 
     /// The next piece of the body; `first` if none has come yet.
     ///
     /// Nothing is lost when the future is dropped.
     pub(super) async fn chunk(&mut self, first: bool) -> Result<Option<Bytes>> {
-        let timeouts = self.inner.timeouts;
-        let limit = if first { timeouts.read } else { timeouts.idle };
-        let mut chunk = pin!(self.response.chunk());
-        let patience = &mut self.patience;
-        let mut since = None;
-        let chunk = poll_fn(|cx| {
-            if let Poll::Ready(chunk) = chunk.as_mut().poll(cx) {
-                return Poll::Ready(Some(chunk));
-            }
-            let since = *since.get_or_insert_with(Instant::now);
-            patience.poll(since, limit, cx).map(|()| None)
-        });
-        match chunk.await {
-            Some(chunk) => {
-                chunk.map_err(|error| Error::Transport { source: error.without_url().into() })
-            }
-            None => Err(Error::Timeout { what: "further part of the answer", limit }),
-        }
+        poll_fn(|cx| self.poll_chunk(cx, first)).await
     }
 
     /// Reads the body to its end.
@@ -102,7 +136,7 @@ impl Answer {
     pub(super) fn form(&self) -> Form {
         let content_type = self.meta.header(CONTENT_TYPE.as_str()).unwrap_or("unknown");
         let encoding = self.encoding().map(str::to_owned);
-        Form { status: self.response.status(), content_type: content_type.to_owned(), encoding }
+        Form { status: self.status, content_type: content_type.to_owned(), encoding }
     }
 
     /// How the body is compressed, which nobody asked for.
@@ -115,7 +149,8 @@ impl Answer {
         let body = if self.encoding().is_some() { b"" } else { body };
         let body = secrets::strike_out(body, self.key.as_deref());
         let mut error = error_body::parse(self.meta.status(), &body);
-        if let Some(refusal) = redirect::refusal(self.url(), &self.meta) {
+        let refusal = self.redirects_from().and_then(|at| redirect::refusal(at, &self.meta));
+        if let Some(refusal) = refusal {
             error.message = refusal;
         }
         error.request_id = self.meta.request_id().map(str::to_owned);
@@ -147,6 +182,10 @@ impl Answer {
         }
         self.api_error(&body).into()
     }
+}
+
+fn broken(error: reqwest::Error) -> Error {
+    Error::Transport { source: error.without_url().into() }
 }
 
 /// Waits no longer than a limit, again and again, with one timer for all waits.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures_util::StreamExt as _;
 use reqwest::Method;
 use serde::Deserialize as _;
 use serde::de::Error as _;
@@ -11,13 +10,13 @@ use serde::de::Error as _;
 use crate::backend::{ChatBackend, ChatStream};
 use crate::chat::{ChatCompletion, ChatRequest, Choice, FinishReason, StreamOptions, Usage};
 use crate::chunk::{ChatAccumulator, ChatChunk, ChunkChoice, Delta, ToolCallDelta};
-use crate::client::answer::{Answer, Misread, without_bom};
+use crate::client::answer::{Answer, without_bom};
 use crate::client::call::Call;
-use crate::client::frames::{Frame, Frames, too_long};
-use crate::client::{Client, error_body, json, mend};
-use crate::error::{Error, Result};
+use crate::client::frames::{Read, Reader, read_all, read_json};
+use crate::client::{Client, error_body, json};
+use crate::error::Result;
 use crate::model::Model;
-use crate::sse::{Decoder, Event};
+use crate::sse::Event;
 use crate::wire::Field as _;
 
 #[async_trait]
@@ -38,19 +37,7 @@ impl ChatBackend for Client {
         request.stream = Some(true);
         request.stream_options.get_or_insert_with(StreamOptions::with_usage);
         let call = self.chat_call(request).accept("text/event-stream");
-        // A stream is sent again until its first chunk is there, and never after that.
-        let read = |answer: Answer| async {
-            let mut chunks = Chunks { frames: Frames::new(answer), progress: Progress::default() };
-            Ok((chunks.next().await?, chunks))
-        };
-        let (first, chunks) = call.request.run(read).await?;
-        let rest = futures_util::stream::try_unfold(chunks, |mut chunks| async {
-            Ok(chunks.next().await?.map(|chunk| (chunk, chunks)))
-        });
-        Ok(match first {
-            Some(first) => futures_util::stream::iter([Ok(first)]).chain(rest).boxed(),
-            None => futures_util::stream::empty().boxed(),
-        })
+        call.request.stream::<Chunks>().await
     }
 
     async fn models(&self) -> Result<Vec<Model>> {
@@ -99,95 +86,61 @@ fn without_done(body: &[u8]) -> &[u8] {
 
 /// Puts the chunks of a stream that has come as a whole together.
 fn read_streamed(body: &[u8], answer: &Answer) -> Result<ChatCompletion> {
-    let (mut decoder, mut progress) = (Decoder::new().with_errors(), Progress::default());
     let mut whole = ChatAccumulator::default();
-    let mut rest = body;
-    loop {
-        let is_over = rest.is_empty();
-        let event = if is_over { decoder.finish() } else { decoder.next(&mut rest) };
-        let read = match event.map_err(too_long)? {
-            Some(event) => read_event(&event, &mut progress, answer)?,
-            None => None,
-        };
-        match read {
-            Some(Some(chunk)) => whole.push(chunk),
-            Some(None) => return whole.finish(),
-            None => {}
-        }
-        if is_over {
-            return whole.finish();
-        }
+    for chunk in read_all(body, answer, Chunks::default()) {
+        whole.push(chunk?);
     }
+    whole.finish()
 }
 
-/// The chunks of an answer under way.
+/// How far the answers of a stream are.
+#[derive(Debug, Default)]
 struct Chunks {
-    frames: Frames,
-    progress: Progress,
+    /// The answers that have begun, and whether they have ended.
+    choices: Vec<(u32, bool)>,
 }
 
-impl Chunks {
-    async fn next(&mut self) -> Result<Option<ChatChunk>> {
-        let Self { frames, progress } = self;
-        if progress.done {
-            return Ok(None);
-        }
-        let read = |event: &Event<'_>, answer: &Answer| read_event(event, progress, answer);
-        match frames.next(read).await {
-            Ok(Frame::Event(Some(chunk))) => Ok(Some(chunk)),
-            Ok(Frame::Event(None)) => {
-                progress.done = true;
-                frames.take_end();
-                Ok(None)
-            }
-            Ok(Frame::Whole(body)) => {
-                progress.done = true;
-                Ok(Some(as_chunk(read_completion(&body, &frames.answer)?)))
-            }
-            // What breaks after the answer is complete is no loss.
-            Ok(Frame::End) | Err(Error::Transport { .. } | Error::Timeout { .. })
-                if progress.is_complete() =>
-            {
-                progress.done = true;
-                Ok(None)
-            }
-            Ok(Frame::End) => Err(Error::Truncated),
-            Err(error) => Err(error),
-        }
-    }
-}
+impl Reader for Chunks {
+    type Item = ChatChunk;
 
-/// Reads an event: a chunk, `None` for the end, or nothing at all.
-fn read_event(
-    event: &Event<'_>,
-    progress: &mut Progress,
-    answer: &Answer,
-) -> Result<Option<Option<ChatChunk>>> {
-    let data = event.data.trim_ascii();
-    // A gateway that does not know comments wraps them into data.
-    if data.is_empty() || data.starts_with(b":") || event.kind == b"ping" {
-        return Ok(None);
+    fn read(&mut self, event: &Event<'_>, answer: &Answer) -> Result<Read<ChatChunk>> {
+        let data = event.data.trim_ascii();
+        // A gateway that does not know comments wraps them into data.
+        if data.is_empty() || data.starts_with(b":") || event.kind == b"ping" {
+            return Ok(Read::Nothing);
+        }
+        if data == b"[DONE]" {
+            return Ok(Read::Done);
+        }
+        if event.kind == b"error" {
+            return Err(answer.late_error(data));
+        }
+        let mut chunk: ChatChunk = read_json(data, "chunk of the stream")?;
+        let failed = |choice: &ChunkChoice| error_body::is_error(&choice.extra);
+        if error_body::is_error(&chunk.extra) || chunk.choices.iter().any(failed) {
+            return Err(answer.late_error(data));
+        }
+        if chunk.usage.is_none() {
+            chunk.usage = usage_of_groq(&chunk);
+        }
+        chunk.meta = Some(Arc::clone(&answer.meta));
+        for choice in &chunk.choices {
+            let ended = choice.finish_reason.is_some();
+            match self.choices.iter_mut().find(|(index, _)| *index == choice.index) {
+                Some((_, known)) => *known |= ended,
+                None => self.choices.push((choice.index, ended)),
+            }
+        }
+        Ok(Read::Item(chunk))
     }
-    if data == b"[DONE]" {
-        return Ok(Some(None));
+
+    fn read_whole(&mut self, body: &[u8], answer: &Answer) -> Result<ChatChunk> {
+        read_completion(body, answer).map(as_chunk)
     }
-    if event.kind == b"error" {
-        return Err(answer.late_error(data));
+
+    fn is_complete(&self) -> bool {
+        !self.choices.is_empty() && self.choices.iter().all(|(_, ended)| *ended)
     }
-    let mut chunk: ChatChunk = mend::from_slice(data).map_err(|error| Error::Decode {
-        what: "chunk of the stream",
-        source: Misread::new(&error).into(),
-    })?;
-    let failed = |choice: &ChunkChoice| error_body::is_error(&choice.extra);
-    if error_body::is_error(&chunk.extra) || chunk.choices.iter().any(failed) {
-        return Err(answer.late_error(data));
-    }
-    if chunk.usage.is_none() {
-        chunk.usage = usage_of_groq(&chunk);
-    }
-    chunk.meta = Some(Arc::clone(&answer.meta));
-    progress.note(&chunk);
-    Ok(Some(Some(chunk)))
 }
 
 /// What an answer took, in the corner where Groq tells it.
@@ -229,31 +182,6 @@ fn as_chunk(completion: ChatCompletion) -> ChatChunk {
     chunk.usage = completion.usage;
     chunk.meta = completion.meta;
     chunk
-}
-
-/// How far the answers of a stream are.
-#[derive(Debug, Default)]
-struct Progress {
-    /// The answers that have begun, and whether they have ended.
-    choices: Vec<(u32, bool)>,
-    /// There is nothing more to come.
-    done: bool,
-}
-
-impl Progress {
-    fn note(&mut self, chunk: &ChatChunk) {
-        for choice in &chunk.choices {
-            let ended = choice.finish_reason.is_some();
-            match self.choices.iter_mut().find(|(index, _)| *index == choice.index) {
-                Some((_, known)) => *known |= ended,
-                None => self.choices.push((choice.index, ended)),
-            }
-        }
-    }
-
-    fn is_complete(&self) -> bool {
-        !self.choices.is_empty() && self.choices.iter().all(|(_, ended)| *ended)
-    }
 }
 
 const COMPLETION: &str = "chat completion";

@@ -1,31 +1,134 @@
 //! The events of an answer that is a stream, or should have been one.
 
-use bytes::{Buf as _, Bytes};
-use futures_util::FutureExt as _;
+use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
-use crate::client::answer::{Answer, without_bom};
+use bytes::{Buf as _, Bytes};
+use futures_core::Stream;
+use futures_core::stream::BoxStream;
+use futures_util::{FutureExt as _, StreamExt as _};
+use serde::de::DeserializeOwned;
+
+use crate::client::answer::{Answer, Misread, without_bom};
+use crate::client::call::Outgoing;
+use crate::client::mend;
 use crate::client::transport::is_cut_short;
 use crate::error::{Error, Result};
 use crate::sse::{Decoder, Event};
 
+/// Makes items of the events of an answer.
+pub(super) trait Reader: Default + Send + Unpin + 'static {
+    /// What the caller gets.
+    type Item: Send + Unpin + 'static;
+
+    /// Reads an event.
+    fn read(&mut self, event: &Event<'_>, answer: &Answer) -> Result<Read<Self::Item>>;
+
+    /// Reads the whole body: plain JSON, answered to a request for a stream.
+    fn read_whole(&mut self, body: &[u8], answer: &Answer) -> Result<Self::Item>;
+
+    /// Whether all that was to come has come, so that a connection that breaks now is no loss.
+    fn is_complete(&self) -> bool;
+}
+
+/// What an event is read as.
+pub(super) enum Read<T> {
+    /// Something for the caller.
+    Item(T),
+    /// Nothing.
+    Nothing,
+    /// The end.
+    Done,
+}
+
+impl Outgoing {
+    /// Sends the request and gives the items of its answer.
+    ///
+    /// It is sent again until its first item is there, and never after that.
+    pub(super) async fn stream<R: Reader>(self) -> Result<BoxStream<'static, Result<R::Item>>> {
+        let open = |answer: Answer| async {
+            let mut items =
+                Items { frames: Some(Frames::new(answer)), reader: R::default(), first: None };
+            items.first = items.next().await.transpose()?;
+            Ok(items)
+        };
+        Ok(self.run(open).await?.boxed())
+    }
+}
+
+/// The items of an answer under way.
+struct Items<R: Reader> {
+    /// `None` once nothing more is to come, so that the connection is free.
+    frames: Option<Frames>,
+    reader: R,
+    /// The first item, until it is handed out.
+    first: Option<R::Item>,
+}
+
+impl<R: Reader> Stream for Items<R> {
+    type Item = Result<R::Item>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        if let Some(first) = this.first.take() {
+            return Poll::Ready(Some(Ok(first)));
+        }
+        let Self { frames, reader, .. } = this;
+        let Some(under_way) = frames else { return Poll::Ready(None) };
+        let frame = ready!(under_way.poll_next(cx, reader));
+        if let Ok(Frame::Item(item)) = frame {
+            return Poll::Ready(Some(Ok(item)));
+        }
+        let last = match frame {
+            Ok(Frame::Item(item)) => Some(Ok(item)),
+            Ok(Frame::Done) => {
+                under_way.take_end();
+                None
+            }
+            Ok(Frame::Whole(body)) => Some(reader.read_whole(&body, &under_way.answer)),
+            Ok(Frame::End) | Err(Error::Transport { .. } | Error::Timeout { .. })
+                if reader.is_complete() =>
+            {
+                None
+            }
+            Ok(Frame::End) => Some(Err(Error::Truncated)),
+            Err(error) => Some(Err(error)),
+        };
+        *frames = None;
+        Poll::Ready(last)
+    }
+}
+
 /// An answer under way, event by event.
 ///
 /// The caller pulls; there is no task and no queue between it and the connection.
-pub(super) struct Frames {
-    pub(super) answer: Answer,
+struct Frames {
+    answer: Answer,
     decoder: Decoder,
     /// What came and is not decoded yet.
     input: Bytes,
-    /// The beginning of the body, until it shows whether this is a stream at all.
-    beginning: Option<Vec<u8>>,
+    form: Form,
     received: bool,
     is_over: bool,
 }
 
+/// What the body turned out to be.
+enum Form {
+    /// Not told by its beginning yet.
+    Unknown(Vec<u8>),
+    /// A stream of events.
+    Stream,
+    /// Plain JSON, of which this much has come.
+    Json(Vec<u8>),
+}
+
 /// What comes next.
-pub(super) enum Frame<T> {
-    /// An event, as it was read.
-    Event(T),
+enum Frame<T> {
+    /// What an event was read as.
+    Item(T),
+    /// The server says that this is all.
+    Done,
     /// The whole body: it is plain JSON and no stream.
     Whole(Bytes),
     /// The stream is over, be it in order, cut in the middle of an event, or broken off.
@@ -33,123 +136,161 @@ pub(super) enum Frame<T> {
 }
 
 impl Frames {
-    pub(super) fn new(answer: Answer) -> Self {
+    fn new(answer: Answer) -> Self {
         Self {
             answer,
             decoder: Decoder::new().with_errors(),
             input: Bytes::new(),
-            beginning: Some(Vec::new()),
+            form: Form::Unknown(Vec::new()),
             received: false,
             is_over: false,
         }
     }
 
-    /// Gives what the next event for which `read` has something is read as.
-    pub(super) async fn next<T>(
+    /// Polls for what the next event in which the reader finds something is read as.
+    fn poll_next<R: Reader>(
         &mut self,
-        mut read: impl FnMut(&Event<'_>, &Answer) -> Result<Option<T>>,
-    ) -> Result<Frame<T>> {
+        cx: &mut Context<'_>,
+        reader: &mut R,
+    ) -> Poll<Result<Frame<R::Item>>> {
         loop {
-            if let Some(event) = self.decode(&mut read)? {
-                return Ok(Frame::Event(event));
+            if let Some(frame) = self.decode(reader)? {
+                return Poll::Ready(Ok(frame));
             }
             if self.is_over {
-                return Ok(Frame::End);
+                return Poll::Ready(Ok(Frame::End));
             }
-            match self.answer.chunk(!self.received).await {
+            // As long as a piece of it is held, hyper cannot use its buffer again.
+            self.input = Bytes::new();
+            match ready!(self.answer.poll_chunk(cx, !self.received)) {
                 Ok(Some(piece)) => {
                     self.received = true;
-                    if let Some(whole) = self.receive(piece).await? {
-                        return Ok(Frame::Whole(whole));
-                    }
+                    self.receive(piece)?;
                 }
                 Ok(None) => {
                     self.is_over = true;
-                    return self.last(&mut read);
+                    if let Form::Json(body) = &mut self.form {
+                        return Poll::Ready(Ok(Frame::Whole(mem::take(body).into())));
+                    }
+                    return Poll::Ready(self.last(reader));
                 }
-                Err(error) if is_cut_short(&error) => {
+                Err(error) if is_cut_short(&error) && matches!(self.form, Form::Stream) => {
                     self.is_over = true;
-                    return Ok(Frame::End);
+                    return Poll::Ready(Ok(Frame::End));
                 }
-                Err(error) => return Err(error),
+                Err(error) => return Poll::Ready(Err(error)),
             }
         }
     }
 
     /// Takes the end of the body if it has come along with the rest; that frees the connection for
     /// the next request.
-    pub(super) fn take_end(&mut self) {
+    fn take_end(&mut self) {
         let _ = self.answer.chunk(false).now_or_never();
     }
 
-    /// Takes a piece of the body, or all of it if it is no stream but plain JSON.
-    async fn receive(&mut self, piece: Bytes) -> Result<Option<Bytes>> {
-        let Some(beginning) = &mut self.beginning else {
-            self.input = piece;
-            return Ok(None);
-        };
-        if self.answer.encoding().is_some() {
-            return Err(self.answer.form().unreadable("stream", None));
-        }
-        beginning.extend_from_slice(&piece);
-        match without_bom(beginning).trim_ascii_start().first() {
-            None => Ok(None),
-            Some(b'{' | b'[') => {
-                let mut body = self.beginning.take().unwrap_or_default();
-                while let Some(piece) = self.answer.chunk(false).await? {
-                    body.extend_from_slice(&piece);
-                }
-                self.is_over = true;
-                Ok(Some(body.into()))
+    /// Takes a piece of the body.
+    fn receive(&mut self, piece: Bytes) -> Result<()> {
+        let beginning = match &mut self.form {
+            Form::Stream => {
+                self.input = piece;
+                return Ok(());
             }
+            Form::Json(body) => {
+                body.extend_from_slice(&piece);
+                return Ok(());
+            }
+            Form::Unknown(_) if self.answer.encoding().is_some() => {
+                return Err(self.answer.form().unreadable("stream", None));
+            }
+            Form::Unknown(beginning) => {
+                beginning.extend_from_slice(&piece);
+                mem::take(beginning)
+            }
+        };
+        self.form = match without_bom(&beginning).trim_ascii_start().first() {
+            None => Form::Unknown(beginning),
+            Some(b'{' | b'[') => Form::Json(beginning),
             Some(b'<') if self.answer.form().is_html() => {
-                Err(self.answer.form().unreadable("stream", None))
+                return Err(self.answer.form().unreadable("stream", None));
             }
             Some(_) => {
-                self.input = self.beginning.take().unwrap_or_default().into();
-                Ok(None)
+                self.input = beginning.into();
+                Form::Stream
             }
-        }
+        };
+        Ok(())
     }
 
-    fn decode<T>(
-        &mut self,
-        read: &mut impl FnMut(&Event<'_>, &Answer) -> Result<Option<T>>,
-    ) -> Result<Option<T>> {
+    fn decode<R: Reader>(&mut self, reader: &mut R) -> Result<Option<Frame<R::Item>>> {
         while !self.input.is_empty() {
             let mut rest = &self.input[..];
             let event = self.decoder.next(&mut rest).map_err(too_long)?;
-            let got = match event {
-                Some(event) => read(&event, &self.answer)?,
-                None => None,
+            let read = match event {
+                Some(event) => reader.read(&event, &self.answer)?,
+                None => Read::Nothing,
             };
             let used = self.input.len() - rest.len();
             self.input.advance(used);
-            if got.is_some() {
-                return Ok(got);
+            match read {
+                Read::Item(item) => return Ok(Some(Frame::Item(item))),
+                Read::Done => return Ok(Some(Frame::Done)),
+                Read::Nothing => {}
             }
         }
         Ok(None)
     }
 
     /// Reads what the body ended with, if that is an event without its blank line.
-    fn last<T>(
-        &mut self,
-        read: &mut impl FnMut(&Event<'_>, &Answer) -> Result<Option<T>>,
-    ) -> Result<Frame<T>> {
-        let Some(event) = self.decoder.finish().map_err(too_long)? else {
-            return Ok(Frame::End);
-        };
-        match read(&event, &self.answer) {
-            Ok(Some(event)) => Ok(Frame::Event(event)),
-            Ok(None) => Ok(Frame::End),
+    fn last<R: Reader>(&mut self, reader: &mut R) -> Result<Frame<R::Item>> {
+        let Some(event) = self.decoder.finish().map_err(too_long)? else { return Ok(Frame::End) };
+        match reader.read(&event, &self.answer) {
+            Ok(Read::Item(item)) => Ok(Frame::Item(item)),
+            Ok(Read::Done) => Ok(Frame::Done),
             // The body ended in the middle of it.
-            Err(Error::Decode { .. }) => Ok(Frame::End),
+            Ok(Read::Nothing) | Err(Error::Decode { .. }) => Ok(Frame::End),
             Err(error) => Err(error),
         }
     }
 }
 
-pub(super) fn too_long(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+/// Reads a stream that has come as a whole.
+pub(super) fn read_all<R: Reader>(
+    body: &[u8],
+    answer: &Answer,
+    mut reader: R,
+) -> impl Iterator<Item = Result<R::Item>> {
+    let (mut decoder, mut rest) = (Decoder::new().with_errors(), body);
+    let mut is_over = false;
+    std::iter::from_fn(move || {
+        while !is_over {
+            is_over = rest.is_empty();
+            let event = if is_over { decoder.finish() } else { decoder.next(&mut rest) };
+            let read = match event.map_err(too_long) {
+                Ok(Some(event)) => reader.read(&event, answer),
+                Ok(None) => Ok(Read::Nothing),
+                Err(error) => Err(error),
+            };
+            match read {
+                Ok(Read::Item(item)) => return Some(Ok(item)),
+                Ok(Read::Nothing) => {}
+                Ok(Read::Done) => is_over = true,
+                Err(error) => {
+                    is_over = true;
+                    return Some(Err(error));
+                }
+            }
+        }
+        None
+    })
+}
+
+/// Reads the JSON in an event.
+pub(super) fn read_json<T: DeserializeOwned>(data: &[u8], what: &'static str) -> Result<T> {
+    mend::from_slice(data)
+        .map_err(|error| Error::Decode { what, source: Misread::new(&error).into() })
+}
+
+fn too_long(error: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::Decode { what: "stream", source: error.into() }
 }

@@ -43,7 +43,8 @@ impl Outgoing {
     async fn send(&self) -> Result<Answer> {
         let mut answer = self.exchange(&self.url, false).await?;
         for _ in 0..redirect::MOST {
-            let target = redirect::next(&self.method, &self.url, answer.url(), &answer.meta);
+            let Some(at) = answer.redirects_from() else { break };
+            let target = redirect::next(&self.method, &self.url, at, &answer.meta);
             let Some(Target { url, is_foreign }) = target else { break };
             answer = self.exchange(&url, is_foreign).await?;
         }
