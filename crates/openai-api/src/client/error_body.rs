@@ -42,24 +42,40 @@ pub(super) fn is_error(fields: &Map<String, Value>) -> bool {
         || fields.get("object").is_some_and(|object| object == "error")
 }
 
-/// The status for an error that the server put into an answer: the one it names, or what its kind
-/// stands for.
+/// The status for an error that the server put into an answer: the one it names, or what its kind or
+/// its code stands for.
 fn late_status(error: &ApiError) -> u16 {
-    let named = error.code.as_deref().and_then(|code| code.parse().ok());
-    named.filter(|status| (400..600).contains(status)).unwrap_or_else(|| {
-        let word = error.kind.as_deref().or(error.code.as_deref()).unwrap_or_default();
-        match word {
-            "invalid_request_error" => 400,
-            "authentication_error" => 401,
-            "permission_error" => 403,
-            "not_found_error" => 404,
-            "rate_limit_error"
-            | "rate_limit_exceeded"
-            | "insufficient_quota"
-            | "tokens"
-            | "requests" => 429,
-            _ => 500,
-        }
+    let words = || [error.kind.as_deref(), error.code.as_deref()].into_iter().flatten();
+    let named = words().filter_map(|word| word.parse().ok());
+    std::iter::once(error.status)
+        .chain(named)
+        .chain(words().filter_map(status_of))
+        .find(|status| (400..600).contains(status))
+        .unwrap_or_else(|| {
+            // LM Studio answers so to any path that it does not know.
+            if error.message.starts_with("Unexpected endpoint") { 405 } else { 500 }
+        })
+}
+
+/// The status that a word for a kind of error goes with.
+fn status_of(word: &str) -> Option<u16> {
+    Some(match word {
+        "invalid_request_error"
+        | "exceed_context_size_error"
+        | "context_length_exceeded"
+        | "content_filter"
+        | "BadRequestError" => 400,
+        "authentication_error" => 401,
+        "permission_error" => 403,
+        "not_found_error" | "model_not_found" | "NotFoundError" => 404,
+        "rate_limit_error"
+        | "rate_limit_exceeded"
+        | "insufficient_quota"
+        | "tokens"
+        | "requests" => 429,
+        "unavailable_error" => 503,
+        "overloaded_error" => 529,
+        _ => return None,
     })
 }
 
@@ -128,6 +144,12 @@ fn of_fields(status: u16, fields: &Map<String, Value>) -> ApiError {
     error.kind = first(fields, &["type", "error_type"])
         .or_else(|| word(fields.get("status").filter(|status| status.is_string())?));
     error.param = first(fields, &["param"]);
+    // What came with status 200 may say what it would have come with.
+    let told = ["http_status_code", "status_code", "statusCode"];
+    let told = told.iter().find_map(|name| u16::try_from(fields.get(*name)?.as_u64()?).ok());
+    if let (200, Some(told)) = (status, told) {
+        error.status = told;
+    }
     error
 }
 
@@ -280,6 +302,12 @@ mod tests {
             (r#"{"error":{"message":"m","type":"invalid_request_error"}}"#, 400),
             (r#"{"error":{"message":"m","code":"rate_limit_exceeded"}}"#, 429),
             (r#"{"error":{"message":"m","type":"server_error"}}"#, 500),
+            (r#"{"error":{"message":"m","type":"server_error","code":"502"}}"#, 502),
+            (r#"{"error":{"message":"m","http_status_code":422}}"#, 422),
+            (r#"{"error":{"message":"m","status_code":7}}"#, 500),
+            (r#"{"error":{"message":"m","statusCode":-1}}"#, 500),
+            (r#"{"error":{"message":"m","type":"error","code":"context_length_exceeded"}}"#, 400),
+            (r#"{"type":"error","error":{"message":"m","type":"overloaded_error"}}"#, 529),
             (r#"{"error":"m"}"#, 500),
         ] {
             let error = parse_late(body.as_bytes());

@@ -39,7 +39,7 @@ quirks! {
     an_unknown_endpoint_with_status_200_is_an_error:
         complete("LM Studio", "https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/618")
             .says(json!({"error": "Unexpected endpoint or method. (POST /chat/completions)"}))
-            .gives(r#"500 "Unexpected endpoint or method. (POST /chat/completions)", again"#);
+            .gives(r#"405 "Unexpected endpoint or method. (POST /chat/completions)", final"#);
 
     an_error_beside_an_empty_answer_is_an_error:
         complete("OpenRouter", "https://github.com/BerriAI/litellm/issues/8448")

@@ -329,4 +329,31 @@ quirks! {
                 }]})).as_str(),
             ])
             .gives(r#""Hel" then 502 502 "Provider returned error", again"#);
+
+    an_overloaded_server_may_say_so_late:
+        stream("Anthropic", "https://docs.anthropic.com/en/docs/build-with-claude/streaming#error-events")
+            .streams([
+                HEL,
+                "event: error\ndata: {\"type\": \"error\", \"error\": {\"type\": \
+                 \"overloaded_error\", \"message\": \"Overloaded\"}}\n\n",
+            ])
+            .gives(r#""Hel" then 529 /overloaded_error "Overloaded", again"#);
+
+    a_conversation_that_is_too_long_may_be_refused_late:
+        stream("OpenRouter", "https://openrouter.ai/docs/api/reference/streaming")
+            .streams([data(json!({
+                "error": {"code": "context_length_exceeded", "message": "Too many tokens"},
+                "choices": [{"index": 0, "delta": {"content": ""}, "finish_reason": "error"}],
+            }))])
+            .gives(r#"400 context_length_exceeded "Too many tokens", too long, final"#);
+
+    a_late_error_may_name_the_status_it_missed:
+        stream("TGI", "https://github.com/huggingface/text-generation-inference/issues/2749")
+            .streams([data(json!({"error": {
+                "message": "Input validation error: `inputs` tokens + `max_new_tokens` must be <= \
+                            4096. Given: 8740 `inputs` tokens and 500 `max_new_tokens`",
+                "http_status_code": 422,
+            }}))])
+            .gives("422 \"Input validation error: `inputs` tokens + `max_new_tokens` must be <= \
+                    4096. Given: 8740 `inputs` tokens and 500 `max_new_tokens`\", too long, final");
 }

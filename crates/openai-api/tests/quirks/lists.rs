@@ -28,7 +28,7 @@ quirks! {
     an_unknown_endpoint_is_no_empty_list:
         models("LM Studio", "https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/2085")
             .says(json!({"error": "Unexpected endpoint or method. (GET /v1/models)"}))
-            .gives(r#"500 "Unexpected endpoint or method. (GET /v1/models)", again"#);
+            .gives(r#"405 "Unexpected endpoint or method. (GET /v1/models)", final"#);
 
     models_may_come_as_a_bare_array:
         models("Together", "https://docs.together.ai/reference/models-1")

@@ -199,7 +199,7 @@ quirks! {
     an_error_in_plain_json_is_no_empty_stream:
         stream("LM Studio", "https://github.com/pssah4/vault-operator/issues/73")
             .says(json!({"error": "Unexpected endpoint or method. (POST /chat/completions)"}))
-            .gives(r#"500 "Unexpected endpoint or method. (POST /chat/completions)", again"#);
+            .gives(r#"405 "Unexpected endpoint or method. (POST /chat/completions)", final"#);
 
     lines_of_json_are_no_stream:
         stream("Tabby", "https://github.com/TabbyML/tabby/issues/1076")
