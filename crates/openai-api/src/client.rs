@@ -2,6 +2,7 @@
 
 mod answer;
 mod assistants;
+mod azure;
 mod body;
 mod builder;
 mod call;
@@ -11,6 +12,7 @@ mod files;
 mod fine_tuning;
 mod frames;
 mod json;
+mod key;
 mod list;
 mod mend;
 mod models;
@@ -28,13 +30,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Url;
-use reqwest::header::HeaderMap;
+use reqwest::header::{HeaderMap, HeaderValue};
 
+pub use self::azure::Azure;
+use self::azure::Deployments;
 pub use self::builder::ClientBuilder;
 pub use self::call::Call;
 pub use self::files::ByteStream;
+use self::key::KeySource;
+pub use self::key::{Key, KeyProvider};
 pub use self::list::{Entry, List};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::retry::RetryPolicy;
 
 /// Speaks OpenAI's protocol with a server, OpenAI's own or any that is compatible.
@@ -98,7 +104,7 @@ impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
             .field("base_url", &self.base_url())
-            .field("has_key", &self.inner.key.is_some())
+            .field("has_key", &!self.inner.key.is_none())
             .field("timeouts", &self.inner.timeouts)
             .finish_non_exhaustive()
     }
@@ -112,18 +118,13 @@ struct Inner {
     base: Url,
     /// What goes with each request.
     headers: HeaderMap,
-    /// The key, kept to strike it out where a server echoes it.
-    key: Option<Arc<str>>,
+    key: KeySource,
+    /// Whether the key is shown as Azure wants it.
+    is_azure: bool,
+    /// Azure's deployments, where their paths are of their own.
+    deployments: Option<Arc<Deployments>>,
     timeouts: Timeouts,
     retry: RetryPolicy,
-}
-
-impl Inner {
-    /// Adds what shows who asks; gives the key, to strike it out of answers.
-    #[expect(clippy::unused_async, reason = "a key that changes has to be asked for")]
-    async fn authorize(&self, _headers: &mut HeaderMap) -> Result<Option<Arc<str>>> {
-        Ok(self.key.clone())
-    }
 }
 
 /// How long to wait for what.
@@ -132,4 +133,17 @@ struct Timeouts {
     connect: Duration,
     read: Duration,
     idle: Duration,
+}
+
+/// A value for a header; an error does not show it.
+fn header(field: &'static str, value: &str) -> Result<HeaderValue> {
+    let ascii = value.is_ascii().then(|| HeaderValue::from_str(value).ok()).flatten();
+    ascii.ok_or_else(|| {
+        let problem = if value.contains(['\r', '\n']) {
+            "has a line break in it; trim what was read from a file"
+        } else {
+            "has a character in it that an HTTP header cannot carry"
+        };
+        Error::invalid(field, problem)
+    })
 }

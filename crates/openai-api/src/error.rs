@@ -65,6 +65,12 @@ pub enum Error {
         /// What is wrong and what to do.
         problem: String,
     },
+    /// The provider of keys gave none.
+    #[error("could not get the key")]
+    Key {
+        /// Why not.
+        source: BoxError,
+    },
     /// A file could not be read.
     #[error("could not read {}", path.display())]
     File {

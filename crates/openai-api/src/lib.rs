@@ -38,7 +38,9 @@ pub use crate::chat::{
 };
 pub use crate::chunk::{ChatAccumulator, ChatChunk, ChunkChoice, Delta, ToolCallDelta};
 #[cfg(feature = "http")]
-pub use crate::client::{ByteStream, Call, Client, ClientBuilder, Entry, List};
+pub use crate::client::{
+    Azure, ByteStream, Call, Client, ClientBuilder, Entry, Key, KeyProvider, List,
+};
 pub use crate::error::{ApiError, BoxError, Error, Result};
 pub use crate::file::{File, FileDeleted, FileId, FilePurpose};
 pub use crate::fine_tuning::{

@@ -50,6 +50,14 @@ impl Body {
         }
     }
 
+    /// The bytes it begins with, where they lie in memory.
+    pub(super) fn start(&self) -> Option<&[u8]> {
+        match self.pieces.first()? {
+            Piece::Memory(bytes) => Some(bytes),
+            Piece::Disk { .. } => None,
+        }
+    }
+
     /// Opens it for one attempt; `sent` grows as it goes out.
     pub(super) fn open(&self, sent: &Arc<AtomicU64>) -> reqwest::Body {
         if let Some(bytes) = self.as_short() {

@@ -5,10 +5,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use reqwest::{Url, redirect};
 
-use crate::client::{Client, Inner, Timeouts, tls};
+use crate::client::azure::Azure;
+use crate::client::key::{Key, KeyProvider, KeySource};
+use crate::client::{Client, Inner, Timeouts, header, tls};
 use crate::error::{BoxError, Error, Result};
 use crate::retry::RetryPolicy;
 
@@ -33,8 +35,8 @@ use crate::retry::RetryPolicy;
 /// ```
 #[derive(Clone)]
 pub struct ClientBuilder {
-    key: Option<String>,
-    base_url: String,
+    key: KeySource,
+    place: Place,
     organization: Option<String>,
     project: Option<String>,
     user_agent: String,
@@ -46,8 +48,8 @@ pub struct ClientBuilder {
 impl Default for ClientBuilder {
     fn default() -> Self {
         Self {
-            key: None,
-            base_url: OPENAI.to_owned(),
+            key: KeySource::None,
+            place: Place::Url(OPENAI.to_owned()),
             organization: None,
             project: None,
             user_agent: concat!("attune-openai-api/", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -72,31 +74,77 @@ impl ClientBuilder {
     ///
     /// [`Error::InvalidRequest`] if one of them is not Unicode.
     pub fn from_env() -> Result<Self> {
-        Self::from_variables(|name| match std::env::var(name) {
-            Ok(value) => Ok(Some(value)),
-            Err(std::env::VarError::NotPresent) => Ok(None),
-            Err(std::env::VarError::NotUnicode(_)) => Err(Error::invalid(name, "is not Unicode")),
-        })
+        Self::from_variables(variable)
     }
 
     fn from_variables(get: impl Fn(&'static str) -> Result<Option<String>>) -> Result<Self> {
         let get = |name| -> Result<Option<String>> {
             Ok(get(name)?.filter(|value| !value.trim().is_empty()))
         };
-        let default = Self::default();
-        Ok(Self {
-            key: get("OPENAI_API_KEY")?,
-            base_url: get("OPENAI_BASE_URL")?.unwrap_or(default.base_url),
-            organization: get("OPENAI_ORG_ID")?,
-            project: get("OPENAI_PROJECT_ID")?,
-            ..Self::default()
+        let mut builder = Self::default();
+        if let Some(key) = get("OPENAI_API_KEY")? {
+            builder = builder.key(key);
+        }
+        if let Some(base_url) = get("OPENAI_BASE_URL")? {
+            builder = builder.base_url(base_url);
+        }
+        builder.organization = get("OPENAI_ORG_ID")?;
+        builder.project = get("OPENAI_PROJECT_ID")?;
+        Ok(builder)
+    }
+
+    /// Begins with what the environment says of Azure OpenAI.
+    ///
+    /// `AZURE_OPENAI_ENDPOINT`, `AZURE_OPENAI_API_KEY` or, in its place, the token
+    /// `AZURE_OPENAI_AD_TOKEN`, and `OPENAI_API_VERSION` are looked at. One that is blank counts as
+    /// unset; without a version it is the v1 form of [`Azure`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidRequest`] if there is no endpoint, or one of them is not Unicode.
+    pub fn azure_from_env() -> Result<Self> {
+        Self::azure_from_variables(variable)
+    }
+
+    fn azure_from_variables(get: impl Fn(&'static str) -> Result<Option<String>>) -> Result<Self> {
+        let get = |name| -> Result<Option<String>> {
+            Ok(get(name)?.filter(|value| !value.trim().is_empty()))
+        };
+        let endpoint = get("AZURE_OPENAI_ENDPOINT")?.ok_or_else(|| {
+            let problem = "is not set; write it like https://RESOURCE.openai.azure.com";
+            Error::invalid("AZURE_OPENAI_ENDPOINT", problem)
+        })?;
+        let mut azure = Azure::new(endpoint);
+        if let Some(version) = get("OPENAI_API_VERSION")? {
+            azure = azure.with_api_version(version);
+        }
+        let builder = Self::default().azure(azure);
+        let key = match get("AZURE_OPENAI_API_KEY")? {
+            Some(key) => Some(Key::new(key)),
+            None => get("AZURE_OPENAI_AD_TOKEN")?.map(Key::token),
+        };
+        Ok(match key {
+            Some(key) => builder.key(key),
+            None => builder,
         })
     }
 
     /// Sets the key; a server of one's own may need none, and a blank one counts as none.
     #[must_use]
-    pub fn key(mut self, key: impl Into<String>) -> Self {
-        self.key = Some(key.into()).filter(|key| !key.trim().is_empty());
+    pub fn key(mut self, key: impl Into<Key>) -> Self {
+        let key = key.into();
+        self.key = if key.is_blank() { KeySource::None } else { KeySource::Fixed(key) };
+        self
+    }
+
+    /// Sets who gives the key, in place of a fixed one: a [`KeyProvider`], or a closure.
+    ///
+    /// It is asked for each attempt, for at most as long as [an answer may take to
+    /// begin](Self::read_timeout). When the server answers 401 it is asked once more, and if it has
+    /// another key then, the request is sent once more too; that is not counted as an attempt.
+    #[must_use]
+    pub fn key_provider(mut self, provider: impl KeyProvider) -> Self {
+        self.key = KeySource::Provider(Arc::new(provider));
         self
     }
 
@@ -105,7 +153,17 @@ impl ClientBuilder {
     /// Paths are appended to it, whether it ends in a slash or not; a query is kept.
     #[must_use]
     pub fn base_url(mut self, base_url: impl Into<String>) -> Self {
-        self.base_url = base_url.into();
+        self.place = Place::Url(base_url.into());
+        self
+    }
+
+    /// Sets that the server is Azure OpenAI, in place of a base URL.
+    ///
+    /// A [key](Key::new) is then sent as `api-key`, a [token](Key::token) of Microsoft Entra ID as
+    /// `Authorization: Bearer`; of both a [provider](Self::key_provider) may give fresh ones.
+    #[must_use]
+    pub fn azure(mut self, azure: Azure) -> Self {
+        self.place = Place::Azure(azure);
         self
     }
 
@@ -190,14 +248,16 @@ impl ClientBuilder {
     /// [`Error::InvalidRequest`] names the setting that cannot be used: a key with a line break, a
     /// base URL that is none or whose scheme is not `http` or `https`, and the like.
     pub fn build(self) -> Result<Client> {
-        let base = parse_base_url(&self.base_url)?;
+        let (base, deployments, is_azure) = match &self.place {
+            Place::Url(url) => (parse_base_url(url)?, None, false),
+            Place::Azure(azure) => (azure.base_url()?, azure.deployments()?, true),
+        };
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(USER_AGENT, header("user agent", &self.user_agent)?);
-        if let Some(key) = &self.key {
-            let mut value = header("key", &format!("Bearer {key}"))?;
-            value.set_sensitive(true);
-            headers.insert(AUTHORIZATION, value);
+        if let KeySource::Fixed(key) = &self.key {
+            let (name, value) = key.header(is_azure)?;
+            headers.insert(name, value);
         }
         if let Some(organization) = &self.organization {
             headers.insert(ORGANIZATION, header("organization", organization)?);
@@ -209,9 +269,16 @@ impl ClientBuilder {
             Some(http) => http,
             None => http_client(&base, self.timeouts.connect)?,
         };
-        let key = self.key.map(Arc::from);
-        let (timeouts, retry) = (self.timeouts, self.retry);
-        let inner = Inner { http, base, headers, key, timeouts, retry };
+        let inner = Inner {
+            http,
+            base,
+            headers,
+            key: self.key,
+            is_azure,
+            deployments: deployments.map(Arc::new),
+            timeouts: self.timeouts,
+            retry: self.retry,
+        };
         Ok(Client { inner: Arc::new(inner) })
     }
 }
@@ -220,16 +287,34 @@ impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The base URL may carry credentials, and it is not parsed yet.
         f.debug_struct("ClientBuilder")
-            .field("has_key", &self.key.is_some())
+            .field("has_key", &!self.key.is_none())
             .field("timeouts", &self.timeouts)
             .finish_non_exhaustive()
     }
 }
 
+/// Where the server is.
+#[derive(Clone)]
+enum Place {
+    Url(String),
+    Azure(Azure),
+}
+
+fn variable(name: &'static str) -> Result<Option<String>> {
+    match std::env::var(name) {
+        Ok(value) => Ok(Some(value)),
+        Err(std::env::VarError::NotPresent) => Ok(None),
+        Err(std::env::VarError::NotUnicode(_)) => Err(Error::invalid(name, "is not Unicode")),
+    }
+}
+
 fn parse_base_url(text: &str) -> Result<Url> {
-    let invalid = |problem: &str| {
-        Error::invalid("base URL", format!("{problem}; write it like http://127.0.0.1:8080/v1"))
-    };
+    parse_url("base URL", text, "write it like http://127.0.0.1:8080/v1")
+}
+
+/// Reads a URL to append paths to; its path does not end in a slash.
+pub(super) fn parse_url(field: &'static str, text: &str, hint: &str) -> Result<Url> {
+    let invalid = |problem: &str| Error::invalid(field, format!("{problem}; {hint}"));
     let mut url = Url::parse(text).map_err(|error| invalid(&error.to_string()))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(invalid("its scheme is neither http nor https"));
@@ -239,18 +324,6 @@ fn parse_base_url(text: &str) -> Result<Url> {
         segments.pop_if_empty();
     }
     Ok(url)
-}
-
-fn header(field: &'static str, value: &str) -> Result<HeaderValue> {
-    let ascii = value.is_ascii().then(|| HeaderValue::from_str(value).ok()).flatten();
-    ascii.ok_or_else(|| {
-        let problem = if value.contains(['\r', '\n']) {
-            "has a line break in it; trim what was read from a file"
-        } else {
-            "has a character in it that an HTTP header cannot carry"
-        };
-        Error::invalid(field, problem)
-    })
 }
 
 fn http_client(base: &Url, connect: Duration) -> Result<reqwest::Client> {
@@ -279,7 +352,10 @@ const PROJECT: HeaderName = HeaderName::from_static("openai-project");
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::testing::{Reply, ScriptedServer};
 
     #[track_caller]
     fn refuses(builder: ClientBuilder, expected: &str) {
@@ -366,21 +442,72 @@ mod tests {
             .assert_eq(&format!("{client:?}"));
     }
 
-    #[test]
-    fn the_environment_gives_key_base_url_organization_and_project() {
-        let builder = ClientBuilder::from_variables(|name| Ok(Some(name.to_lowercase()))).unwrap();
-        assert_eq!(builder.key.as_deref(), Some("openai_api_key"));
-        assert_eq!(builder.base_url, "openai_base_url");
-        assert_eq!(builder.organization.as_deref(), Some("openai_org_id"));
-        assert_eq!(builder.project.as_deref(), Some("openai_project_id"));
+    #[tokio::test]
+    async fn the_environment_gives_key_base_url_organization_and_project() {
+        let server = ScriptedServer::start([Reply::json(200, json!({}))]).await.unwrap();
+        let builder = ClientBuilder::from_variables(|name| {
+            Ok(Some(if name == "OPENAI_BASE_URL" { server.url() } else { name.to_lowercase() }))
+        });
+        builder.unwrap().build().unwrap().get("x").await.unwrap();
+        let request = &server.requests()[0];
+        assert_eq!(request.header("authorization"), Some("Bearer openai_api_key"));
+        assert_eq!(request.header("openai-organization"), Some("openai_org_id"));
+        assert_eq!(request.header("openai-project"), Some("openai_project_id"));
     }
 
     #[test]
     fn blank_variables_leave_the_defaults() {
-        let builder = ClientBuilder::from_variables(|_| Ok(Some(" ".into()))).unwrap();
-        assert_eq!((builder.key, builder.base_url.as_str()), (None, OPENAI));
-        let builder = ClientBuilder::from_variables(|_| Ok(None)).unwrap();
-        assert_eq!((builder.organization, builder.project), (None, None));
+        for value in [None, Some(" ")] {
+            let builder = ClientBuilder::from_variables(|_| Ok(value.map(str::to_owned))).unwrap();
+            let client = builder.build().unwrap();
+            assert!(client.inner.key.is_none());
+            assert_eq!(client.base_url(), OPENAI);
+            assert!(!client.inner.headers.contains_key(ORGANIZATION));
+            assert!(!client.inner.headers.contains_key(PROJECT));
+        }
+    }
+
+    /// What requests to Azure look like with these variables.
+    #[track_caller]
+    fn azure_from(variables: &[(&str, &str)]) -> String {
+        let builder = ClientBuilder::azure_from_variables(|name| {
+            let found = variables.iter().find(|(known, _)| *known == name);
+            Ok(found.map(|(_, value)| (*value).to_owned()))
+        });
+        let inner = match builder.and_then(ClientBuilder::build) {
+            Ok(client) => client.inner,
+            Err(error) => return error.to_string(),
+        };
+        let mut shown = inner.base.to_string();
+        for name in ["api-key", "authorization"] {
+            if let Some(value) = inner.headers.get(name) {
+                shown.push_str(&format!(" {name}: {}", value.to_str().unwrap()));
+            }
+        }
+        shown
+    }
+
+    #[test]
+    fn the_environment_of_azure_gives_endpoint_key_or_token_and_version() {
+        let endpoint = ("AZURE_OPENAI_ENDPOINT", "https://h/");
+        let key = ("AZURE_OPENAI_API_KEY", "k");
+        let token = ("AZURE_OPENAI_AD_TOKEN", "t");
+        let version = ("OPENAI_API_VERSION", "2024-10-21");
+        for (variables, expected) in [
+            (&[endpoint][..], "https://h/openai/v1"),
+            (&[endpoint, key, token], "https://h/openai/v1 api-key: k"),
+            (
+                &[endpoint, ("AZURE_OPENAI_API_KEY", " "), token],
+                "https://h/openai/v1 authorization: Bearer t",
+            ),
+            (&[endpoint, key, version], "https://h/openai?api-version=2024-10-21 api-key: k"),
+            (
+                &[key, version],
+                "AZURE_OPENAI_ENDPOINT: is not set; write it like https://RESOURCE.openai.azure.com",
+            ),
+        ] {
+            assert_eq!(azure_from(variables), expected);
+        }
     }
 
     proptest::proptest! {

@@ -1,7 +1,9 @@
 //! The client against a real server on loopback that answers by script.
 
 mod answers;
+mod azure;
 mod conformance;
+mod keys;
 mod proxies;
 mod redirects;
 mod requests;

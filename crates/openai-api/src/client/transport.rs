@@ -7,12 +7,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use reqwest::header::{HeaderName, HeaderValue, USER_AGENT};
-use reqwest::{Method, Request, Url};
+use reqwest::{Method, Request, StatusCode, Url};
 use tokio::time::timeout;
 
 use crate::client::answer::Answer;
 use crate::client::body::Body;
 use crate::client::call::Outgoing;
+use crate::client::key::Credentials;
 use crate::client::redirect::{self, Target};
 use crate::error::{Error, Result};
 
@@ -24,6 +25,9 @@ impl Outgoing {
     {
         if let Some(error) = self.failure {
             return Err(error);
+        }
+        if let Some(deployments) = &self.inner.deployments {
+            deployments.route(&self.inner.base, &mut self.url, self.body.as_ref())?;
         }
         let mut policy = self.inner.retry;
         if let Some(limit) = self.limit {
@@ -40,38 +44,61 @@ impl Outgoing {
     }
 
     /// Sends the request once and waits until the answer begins; an error status is an error.
+    ///
+    /// A key that the server refuses is asked for anew, once, which does not count as an attempt.
     async fn send(&self) -> Result<Answer> {
-        let mut answer = self.exchange(&self.url, false).await?;
+        let credentials = self.inner.credentials(&self.headers).await?;
+        let answer = self.follow(&credentials).await?;
+        if answer.is_success() {
+            return Ok(answer);
+        }
+        let refuses_key = answer.meta.status() == StatusCode::UNAUTHORIZED;
+        let error = answer.refuse().await;
+        if !refuses_key {
+            return Err(error);
+        }
+        let Some(credentials) = self.inner.fresh_credentials(&credentials).await? else {
+            return Err(error);
+        };
+        let answer = self.follow(&credentials).await?;
+        if answer.is_success() { Ok(answer) } else { Err(answer.refuse().await) }
+    }
+
+    /// Sends the request, and on to where redirects lead.
+    async fn follow(&self, credentials: &Credentials) -> Result<Answer> {
+        let mut answer = self.exchange(&self.url, Some(credentials)).await?;
         for _ in 0..redirect::MOST {
             let Some(at) = answer.redirects_from() else { break };
             let target = redirect::next(&self.method, &self.url, at, &answer.meta);
             let Some(Target { url, is_foreign }) = target else { break };
-            answer = self.exchange(&url, is_foreign).await?;
+            answer = self.exchange(&url, (!is_foreign).then_some(credentials)).await?;
         }
-        if answer.is_success() { Ok(answer) } else { Err(answer.refuse().await) }
+        Ok(answer)
     }
 
     /// Sends the request to this place and waits until the answer begins, whatever it is.
-    async fn exchange(&self, url: &Url, is_foreign: bool) -> Result<Answer> {
+    ///
+    /// Without credentials it goes without a body too, and nothing tells who asks.
+    async fn exchange(&self, url: &Url, credentials: Option<&Credentials>) -> Result<Answer> {
         let inner = &self.inner;
         let mut request = Request::new(self.method.clone(), url.clone());
         let headers = request.headers_mut();
-        let mut key = None;
-        if is_foreign {
-            headers.extend(inner.headers.get(USER_AGENT).map(|it| (USER_AGENT, it.clone())));
-        } else {
+        if let Some(credentials) = credentials {
             *headers = inner.headers.clone();
             headers.extend(self.headers.clone());
-            key = inner.authorize(headers).await?;
+            headers.extend(credentials.header.clone());
+        } else {
+            headers.extend(inner.headers.get(USER_AGENT).map(|it| (USER_AGENT, it.clone())));
         }
         let sent = Arc::new(AtomicU64::new(0));
-        if let Some(body) = &self.body {
+        if let (Some(body), Some(_)) = (&self.body, credentials) {
             *request.body_mut() = Some(body.open(&sent));
         }
         let exchange = inner.http.execute(request);
         let response = patiently(exchange, inner.timeouts.read, &sent).await?;
         let failed = |error| sending_failed(error, url, inner.timeouts.connect);
-        Ok(Answer::new(Arc::clone(inner), response.map_err(failed)?, key))
+        let secret = credentials.and_then(Credentials::secret);
+        Ok(Answer::new(Arc::clone(inner), response.map_err(failed)?, secret))
     }
 }
 
