@@ -2,10 +2,10 @@
 
 use std::fmt;
 use std::future::IntoFuture;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_core::future::BoxFuture;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Url};
 use serde::Serialize;
@@ -50,8 +50,13 @@ use crate::wire::Told;
 pub struct Call<T = Value> {
     pub(super) request: Outgoing,
     what: &'static str,
-    is_error: fn(&T) -> bool,
+    send: Sender<T>,
 }
+
+/// Sends a request whose answer is of a kind, and reads it.
+type Sender<T> = fn(Outgoing, &'static str) -> Sending<T>;
+
+type Sending<T> = BoxFuture<'static, Result<(T, Arc<Meta>)>>;
 
 impl Client {
     /// Begins a request to a path below the base URL, which may have a query.
@@ -88,7 +93,7 @@ impl Client {
 
     /// Begins a request whose answer is known; each piece of the path becomes one segment of it,
     /// escaped as needed.
-    pub(super) fn call<T: Told>(
+    pub(super) fn call<T: Told + DeserializeOwned + Send + 'static>(
         &self,
         method: Method,
         path: &[&str],
@@ -98,7 +103,6 @@ impl Client {
             Ok(url) => (url, None),
             Err(error) => (self.inner.base.clone(), Some(error)),
         };
-        let is_error = |answer: &T| answer.extra().is_some_and(error_body::is_error);
         let request = Outgoing {
             inner: Arc::clone(&self.inner),
             method,
@@ -108,7 +112,7 @@ impl Client {
             body: None,
             limit: None,
         };
-        Call { request, what, is_error }
+        Call { request, what, send: send_told }
     }
 }
 
@@ -148,8 +152,13 @@ impl<T> Call<T> {
     /// Reads the answer as another type.
     ///
     /// A field that is missing is an error only if that type says so.
-    pub fn reads<U: DeserializeOwned>(self) -> Call<U> {
-        Call { request: self.request, what: self.what, is_error: |_| false }
+    pub fn reads<U: DeserializeOwned + Send + 'static>(self) -> Call<U> {
+        self.sent_by(send_any)
+    }
+
+    /// The same request, whose answer is read in another way.
+    pub(super) fn sent_by<U>(self, send: Sender<U>) -> Call<U> {
+        Call { request: self.request, what: self.what, send }
     }
 
     pub(super) fn with_json(self, body: Result<Body>) -> Self {
@@ -175,7 +184,7 @@ impl<T> Call<T> {
     /// The same call, to be sent once more.
     pub(super) fn again(&self) -> Self {
         let request = self.request.again();
-        Self { request, what: self.what, is_error: self.is_error }
+        Self { request, what: self.what, send: self.send }
     }
 
     pub(super) fn accept(mut self, content_type: &'static str) -> Self {
@@ -191,7 +200,7 @@ impl<T> Call<T> {
     }
 }
 
-impl<T: DeserializeOwned> Call<T> {
+impl<T> Call<T> {
     /// Sends the request; gives the answer with its status and headers.
     ///
     /// # Errors
@@ -199,17 +208,9 @@ impl<T: DeserializeOwned> Call<T> {
     /// [`Error::InvalidRequest`] if it cannot be sent as it is, [`Error::Api`] if the server refuses
     /// it, and whatever else can go wrong on the way.
     pub async fn with_meta(self) -> Result<(T, Arc<Meta>)> {
-        let Self { request, what, is_error } = self;
-        request
-            .run(|mut answer: Answer| async move {
-                let body = answer.bytes().await?;
-                Ok((answer.parse(&body, what, is_error)?, answer.meta))
-            })
-            .await
+        (self.send)(self.request, self.what).await
     }
-}
 
-impl<T> Call<T> {
     /// Sends the request; gives the answer's body as it is.
     ///
     /// # Errors
@@ -220,13 +221,30 @@ impl<T> Call<T> {
     }
 }
 
-impl<T: DeserializeOwned + Send + 'static> IntoFuture for Call<T> {
+impl<T: 'static> IntoFuture for Call<T> {
     type Output = Result<T>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Result<T>> + Send>>;
+    type IntoFuture = BoxFuture<'static, Result<T>>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async { Ok(self.with_meta().await?.0) })
     }
+}
+
+/// Sends a request and reads the answer as JSON, where fields that are unknown tell an error.
+fn send_told<T: Told + DeserializeOwned + Send + 'static>(
+    request: Outgoing,
+    what: &'static str,
+) -> Sending<T> {
+    let is_error = |answer: &T| answer.extra().is_some_and(error_body::is_error);
+    Box::pin(request.read(move |body, answer| answer.parse(body, what, is_error)))
+}
+
+/// Sends a request and reads the answer as JSON.
+fn send_any<T: DeserializeOwned + Send + 'static>(
+    request: Outgoing,
+    what: &'static str,
+) -> Sending<T> {
+    Box::pin(request.read(move |body, answer| answer.parse(body, what, |_| false)))
 }
 
 impl<T> fmt::Debug for Call<T> {
@@ -249,6 +267,19 @@ pub(super) struct Outgoing {
 }
 
 impl Outgoing {
+    /// Sends the request and reads the answer's whole body.
+    pub(super) async fn read<T>(
+        self,
+        read: impl Fn(&[u8], &Answer) -> Result<T>,
+    ) -> Result<(T, Arc<Meta>)> {
+        let read = &read;
+        let read = |mut answer: Answer| async move {
+            let body = answer.bytes().await?;
+            Ok((read(&body, &answer)?, answer.meta))
+        };
+        self.run(read).await
+    }
+
     /// Keeps the first thing that is wrong, to tell it when the call is awaited.
     fn fail(&mut self, error: Error) {
         self.failure.get_or_insert(error);

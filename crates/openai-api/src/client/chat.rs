@@ -21,23 +21,12 @@ use crate::wire::Field as _;
 
 #[async_trait]
 impl ChatBackend for Client {
-    async fn complete(&self, mut request: ChatRequest) -> Result<ChatCompletion> {
-        request.stream = None;
-        request.stream_options = None;
-        self.chat_call(request)
-            .request
-            .run(|mut answer: Answer| async move {
-                let body = answer.bytes().await?;
-                read_completion(&body, &answer)
-            })
-            .await
+    async fn complete(&self, request: ChatRequest) -> Result<ChatCompletion> {
+        Ok(self.chat(request).with_meta().await?.0)
     }
 
-    async fn stream(&self, mut request: ChatRequest) -> Result<ChatStream> {
-        request.stream = Some(true);
-        request.stream_options.get_or_insert_with(StreamOptions::with_usage);
-        let call = self.chat_call(request).accept("text/event-stream");
-        call.request.stream::<Chunks>().await
+    async fn stream(&self, request: ChatRequest) -> Result<ChatStream> {
+        Ok(self.chat_stream(request).with_meta().await?.0)
     }
 
     async fn models(&self) -> Result<Vec<Model>> {
@@ -46,7 +35,25 @@ impl ChatBackend for Client {
 }
 
 impl Client {
-    fn chat_call(&self, mut request: ChatRequest) -> Call<ChatCompletion> {
+    /// Completes a chat as [`ChatBackend::complete`] does, with headers and a time limit of its
+    /// own.
+    pub fn chat(&self, mut request: ChatRequest) -> Call<ChatCompletion> {
+        request.stream = None;
+        request.stream_options = None;
+        self.chat_call(request).sent_by(|request, _| Box::pin(request.read(read_completion)))
+    }
+
+    /// Streams a chat as [`ChatBackend::stream`] does, with headers and a time limit of its own.
+    ///
+    /// Awaiting the call waits for the first chunk; until then it is sent again when that can help.
+    pub fn chat_stream(&self, mut request: ChatRequest) -> Call<ChatStream> {
+        request.stream = Some(true);
+        request.stream_options.get_or_insert_with(StreamOptions::with_usage);
+        let call = self.chat_call(request).accept("text/event-stream");
+        call.sent_by(|request, _| Box::pin(request.stream::<Chunks>()))
+    }
+
+    fn chat_call(&self, mut request: ChatRequest) -> Call {
         let body = json::chat_body(&mut request);
         self.call(Method::POST, COMPLETIONS, COMPLETION).with_json(body)
     }

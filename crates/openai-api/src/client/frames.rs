@@ -2,6 +2,7 @@
 
 use std::mem;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, Bytes};
@@ -15,6 +16,7 @@ use crate::client::call::Outgoing;
 use crate::client::mend;
 use crate::client::transport::is_cut_short;
 use crate::error::{Error, Result};
+use crate::meta::Meta;
 use crate::sse::{Decoder, Event};
 
 /// Makes items of the events of an answer.
@@ -46,14 +48,17 @@ impl Outgoing {
     /// Sends the request and gives the items of its answer.
     ///
     /// It is sent again until its first item is there, and never after that.
-    pub(super) async fn stream<R: Reader>(self) -> Result<BoxStream<'static, Result<R::Item>>> {
+    pub(super) async fn stream<R: Reader>(
+        self,
+    ) -> Result<(BoxStream<'static, Result<R::Item>>, Arc<Meta>)> {
         let open = |answer: Answer| async {
+            let meta = Arc::clone(&answer.meta);
             let mut items =
                 Items { frames: Some(Frames::new(answer)), reader: R::default(), first: None };
             items.first = items.next().await.transpose()?;
-            Ok(items)
+            Ok((items.boxed(), meta))
         };
-        Ok(self.run(open).await?.boxed())
+        self.run(open).await
     }
 }
 
