@@ -7,6 +7,7 @@ mod body;
 mod builder;
 mod call;
 mod chat;
+mod connection;
 mod error_body;
 mod files;
 mod fine_tuning;

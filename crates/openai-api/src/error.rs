@@ -32,6 +32,17 @@ pub enum Error {
         /// Why not.
         source: BoxError,
     },
+    /// The server's certificate is not trusted, so nothing was sent.
+    #[error(
+        "the certificate of {url} is not trusted; if it is one of your own, name it, or its \
+         authority's, with `ClientBuilder::root_certificate`"
+    )]
+    Certificate {
+        /// Where to, without query or credentials.
+        url: String,
+        /// Why not.
+        source: BoxError,
+    },
     /// Nothing came within the time allowed.
     #[error("no {what} within {limit:?}; allow more time, or look whether the server is busy")]
     Timeout {

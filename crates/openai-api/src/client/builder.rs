@@ -1,17 +1,17 @@
 //! Builds a client; whatever can be wrong with its settings is found here.
 
 use std::fmt;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use reqwest::Url;
 use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
-use reqwest::{Url, redirect};
 
 use crate::client::azure::Azure;
+use crate::client::connection::{ProxyChoice, Route};
 use crate::client::key::{Key, KeyProvider, KeySource};
-use crate::client::{Client, Inner, Timeouts, header, tls};
-use crate::error::{BoxError, Error, Result};
+use crate::client::{Client, Inner, Timeouts, header};
+use crate::error::{Error, Result};
 use crate::retry::RetryPolicy;
 
 /// Settings of a [`Client`] to be.
@@ -40,8 +40,10 @@ pub struct ClientBuilder {
     organization: Option<String>,
     project: Option<String>,
     user_agent: String,
+    headers: Vec<(String, String)>,
     timeouts: Timeouts,
     retry: RetryPolicy,
+    route: Route,
     http: Option<reqwest::Client>,
 }
 
@@ -53,12 +55,14 @@ impl Default for ClientBuilder {
             organization: None,
             project: None,
             user_agent: concat!("attune-openai-api/", env!("CARGO_PKG_VERSION")).to_owned(),
+            headers: Vec::new(),
             timeouts: Timeouts {
                 connect: Duration::from_secs(10),
                 read: Duration::from_secs(600),
                 idle: Duration::from_secs(120),
             },
             retry: RetryPolicy::default(),
+            route: Route::default(),
             http: None,
         }
     }
@@ -222,14 +226,53 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the HTTP client to use, for proxies, root certificates and the like.
+    /// Adds a header to each request, or replaces one of the client's.
+    ///
+    /// What a [call](crate::Call::header) adds goes before it. Its value is not shown in `Debug`, but
+    /// nor is it struck out of what a server echoes, as a [key](Self::key) is.
+    #[must_use]
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Sets the proxy to go through, such as `http://user:password@proxy:3128`.
+    ///
+    /// It goes before those that the environment and the system name, and counts for every server,
+    /// one on this machine too. SOCKS takes a [client of one's own](Self::http_client).
+    #[must_use]
+    pub fn proxy(mut self, url: impl Into<String>) -> Self {
+        self.route.proxy = ProxyChoice::Url(url.into());
+        self
+    }
+
+    /// Goes through no proxy, whatever the environment and the system say.
+    #[must_use]
+    pub fn no_proxy(mut self) -> Self {
+        self.route.proxy = ProxyChoice::None;
+        self
+    }
+
+    /// Trusts this certificate besides those that the operating system trusts.
+    ///
+    /// It is that of an authority, or one that a server has signed itself: in PEM, where several may
+    /// follow each other, or in DER. May be called more than once.
+    #[must_use]
+    pub fn root_certificate(mut self, certificate: impl Into<Vec<u8>>) -> Self {
+        self.route.roots.push(certificate.into());
+        self
+    }
+
+    /// Sets the HTTP client to use, for what cannot be set here: SOCKS, client certificates.
     ///
     /// Its own policy says which redirects are followed; reqwest's default keeps the key to itself only
     /// if it is sent as `Authorization`.
     ///
-    /// This crate turns on reqwest's `rustls-no-provider`: a client that speaks TLS needs
-    /// [`tls_backend_preconfigured`](reqwest::ClientBuilder::tls_backend_preconfigured), one of
-    /// reqwest's TLS features, or a provider installed for the process.
+    /// This crate turns on reqwest's `rustls-no-provider`, which a program shares that depends on
+    /// reqwest too. With one of reqwest's TLS features, as by default, nothing changes for it; without
+    /// any, a `reqwest::Client` of its own panics when it is built, unless it is given
+    /// [`tls_backend_preconfigured`](reqwest::ClientBuilder::tls_backend_preconfigured), or a provider
+    /// is installed for the process.
     #[must_use]
     pub fn http_client(mut self, client: reqwest::Client) -> Self {
         self.http = Some(client);
@@ -240,8 +283,9 @@ impl ClientBuilder {
     ///
     /// A server on this machine (`localhost`, `127.0.0.0/8`, `::1`) is spoken to directly. On the
     /// way to any other, the proxies count that reqwest finds in the environment (`HTTPS_PROXY`,
-    /// `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`) and in the system's settings. With a [client of one's
-    /// own](Self::http_client) that client's proxies count, for every server.
+    /// `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`) and in the system's settings; a [proxy](Self::proxy) that
+    /// is set goes before both. With a [client of one's own](Self::http_client) that client's proxies
+    /// count, for every server.
     ///
     /// # Errors
     ///
@@ -265,9 +309,19 @@ impl ClientBuilder {
         if let Some(project) = &self.project {
             headers.insert(PROJECT, header("project", project)?);
         }
+        for (name, value) in &self.headers {
+            let name = name.parse::<HeaderName>();
+            let name = name.map_err(|_| Error::invalid("header", "its name cannot be one"))?;
+            let mut value = header("header", value)?;
+            value.set_sensitive(true);
+            headers.insert(name, value);
+        }
         let http = match self.http {
-            Some(http) => http,
-            None => http_client(&base, self.timeouts.connect)?,
+            Some(http) => {
+                self.route.check_unused()?;
+                http
+            }
+            None => self.route.http_client(&base, self.timeouts.connect)?,
         };
         let inner = Inner {
             http,
@@ -326,26 +380,6 @@ pub(super) fn parse_url(field: &'static str, text: &str, hint: &str) -> Result<U
     Ok(url)
 }
 
-fn http_client(base: &Url, connect: Duration) -> Result<reqwest::Client> {
-    let broken = |source: BoxError| Error::Backend { backend: "http", source };
-    let tls = tls::config().map_err(|error| broken(error.into()))?;
-    let client = reqwest::Client::builder()
-        .tls_backend_preconfigured(tls)
-        .connect_timeout(connect)
-        // Where a request may go on to is for its sender to say.
-        .redirect(redirect::Policy::none());
-    // To a proxy, this machine is another.
-    let client = if is_loopback(base) { client.no_proxy() } else { client };
-    client.build().map_err(|error| broken(error.into()))
-}
-
-/// Whether a URL is one of this machine's, by its name or address alone.
-fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default().trim_end_matches('.');
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    host == "localhost" || address.is_ok_and(|address| address.to_canonical().is_loopback())
-}
-
 const OPENAI: &str = "https://api.openai.com/v1";
 const ORGANIZATION: HeaderName = HeaderName::from_static("openai-organization");
 const PROJECT: HeaderName = HeaderName::from_static("openai-project");
@@ -399,29 +433,6 @@ mod tests {
             ("ftp://host/v1", "its scheme is neither http nor https"),
         ] {
             refuses(Client::builder().base_url(base_url), &format!("base URL: {problem}; {hint}"));
-        }
-    }
-
-    #[test]
-    fn this_machine_is_known_by_name_or_address() {
-        for host in ["localhost", "LocalHost", "localhost.", "127.0.0.1", "127.8.9.1", "[::1]"] {
-            for url in [format!("http://{host}"), format!("https://me@{host}:8080/v1?a=b")] {
-                assert!(is_loopback(&parse_base_url(&url).unwrap()), "{url}");
-            }
-        }
-        assert!(is_loopback(&parse_base_url("http://[::ffff:127.0.0.1]").unwrap()));
-        for host in [
-            "api.openai.com",
-            "localhost.example.com",
-            "127.0.0.1.example.com",
-            "128.0.0.1",
-            "0.0.0.0",
-            "192.168.0.1",
-            "[::2]",
-            "[fe80::1]",
-        ] {
-            let url = format!("http://{host}/localhost");
-            assert!(!is_loopback(&parse_base_url(&url).unwrap()), "{url}");
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod answers;
 mod azure;
+mod certificates;
 mod conformance;
 mod keys;
 mod proxies;

@@ -15,6 +15,7 @@ use crate::client::body::Body;
 use crate::client::call::Outgoing;
 use crate::client::key::Credentials;
 use crate::client::redirect::{self, Target};
+use crate::client::tls;
 use crate::error::{Error, Result};
 
 impl Outgoing {
@@ -151,6 +152,9 @@ fn sending_failed(error: reqwest::Error, url: &Url, connect: Duration) -> Error 
     let error = error.without_url();
     if error.is_connect() && error.is_timeout() {
         return Error::Timeout { what: "connection", limit: connect };
+    }
+    if let Some(source) = tls::distrust(&error) {
+        return Error::Certificate { url: shown(url), source: source.into() };
     }
     if error.is_connect() {
         return Error::Connect { url: shown(url), source: error.into() };

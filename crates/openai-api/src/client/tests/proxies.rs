@@ -59,3 +59,35 @@ async fn run_behind_proxy(test: &'static str) -> Vec<String> {
 }
 
 const BEHIND_PROXY: &str = "OPENAI_API_TEST_BEHIND_PROXY";
+
+#[tokio::test]
+async fn a_proxy_that_is_set_is_gone_through_to_every_server() {
+    let proxy = ScriptedServer::answering(|_| Reply::json(200, completion("proxied")));
+    let proxy = proxy.await.unwrap();
+    let url = proxy.url().replace("/v1", "").replace("http://", "http://me:secret@");
+    for host in ["server.invalid", "127.0.0.1"] {
+        let client = Client::builder().base_url(format!("http://{host}/v1")).proxy(&url);
+        let client = client.build().unwrap();
+        assert_eq!(client.complete(question()).await.unwrap().text(), "proxied");
+    }
+    let requests = proxy.requests();
+    assert_eq!(requests[0].target, "http://server.invalid/v1/chat/completions");
+    assert_eq!(requests[1].target, "http://127.0.0.1/v1/chat/completions");
+    assert_eq!(requests[1].header("proxy-authorization"), Some("Basic bWU6c2VjcmV0"));
+}
+
+#[test]
+fn a_proxy_that_cannot_be_used_is_refused_when_building() {
+    let hint = "write it like http://127.0.0.1:3128";
+    for (url, problem) in [
+        ("127.0.0.1:3128", "relative URL without a base"),
+        ("socks5://127.0.0.1:1080", "its scheme is neither http nor https"),
+        ("http://me:secret@", "empty host"),
+    ] {
+        let error = Client::builder().proxy(url).build().unwrap_err();
+        assert_eq!(error.to_string(), format!("proxy: {problem}; {hint}"));
+    }
+    let builder = Client::builder().proxy("http://me:secret@127.0.0.1:9");
+    assert!(!format!("{builder:?}").contains("secret"), "{builder:?}");
+    assert!(!format!("{:?}", builder.build().unwrap()).contains("secret"));
+}

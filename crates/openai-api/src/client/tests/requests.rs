@@ -47,7 +47,7 @@ async fn without_a_key_there_is_no_authorization() {
 async fn an_http_client_of_ones_own_is_used() {
     let server = ScriptedServer::start([list(&[], false)]).await.unwrap();
     let theirs = reqwest::Client::builder()
-        .tls_backend_preconfigured(crate::client::tls::config().unwrap())
+        .tls_backend_preconfigured(crate::client::tls::config(Vec::new()).unwrap())
         .default_headers([("x-mine".parse().unwrap(), "1".parse().unwrap())].into_iter().collect())
         .build()
         .unwrap();
