@@ -122,6 +122,18 @@ fn one_byte_order_mark_is_taken_off_a_stream() {
 }
 
 #[test]
+fn part_of_a_byte_order_mark_belongs_to_its_line() {
+    for part in [&b"\xef"[..], b"\xef\xbb"] {
+        let stream = [part, b"data: a\n\ndata: b\n\n"].concat();
+        in_all_pieces(&stream, |pieces| {
+            let events = decode(pieces, usize::MAX, false).events;
+            let data: Vec<_> = events.iter().map(|event| &*event.data).collect();
+            assert_eq!(data, [b"b"], "{stream:?} in {} pieces", pieces.len());
+        });
+    }
+}
+
+#[test]
 fn an_event_without_data_is_none_and_forgets_its_name() {
     check("event: ping\n\ndata: a\n\n", &["|a"]);
     check("event: ping\ndata: {}\n\ndata: a\n\n", &["ping|{}", "|a"]);
