@@ -151,6 +151,7 @@ fn classify(error: &anyhow::Error) -> (&'static str, &'static str) {
                 trainer::Error::InvalidJob { .. } => "invalid_job",
                 trainer::Error::JobNotFound(_) => "job_not_found",
                 trainer::Error::UntrainableModel { .. } => "untrainable_model",
+                trainer::Error::FineTuningClosed { .. } => "fine_tuning_closed",
                 trainer::Error::JobEnded { .. } => "job_ended",
                 trainer::Error::Io { .. } => "file",
                 _ => "trainer",

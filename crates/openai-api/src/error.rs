@@ -1,5 +1,6 @@
 //! What can go wrong, and what to do then.
 
+mod misread;
 mod wording;
 
 use std::fmt;
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+pub(crate) use self::misread::Misread;
 use crate::meta::Meta;
 
 /// A cause of any type.
@@ -164,6 +166,33 @@ impl Error {
     #[must_use]
     pub fn is_model_not_found(&self) -> bool {
         self.as_api().is_some_and(wording::is_model_not_found)
+    }
+
+    /// Whether the server has closed fine-tuning, for all or for this customer.
+    ///
+    /// Known by OpenAI's code `training_not_available`, or by its words; [`hint`](Self::hint) tells
+    /// the ways out.
+    #[must_use]
+    pub fn is_fine_tuning_closed(&self) -> bool {
+        self.as_api().is_some_and(wording::is_fine_tuning_closed)
+    }
+
+    /// What to do, where that takes more than the error's message says.
+    ///
+    /// So far for [fine-tuning that was closed](Self::is_fine_tuning_closed): since when, and who
+    /// else trains.
+    ///
+    /// ```
+    /// use openai_api::{ApiError, Error};
+    ///
+    /// let message = "your organization is no longer able to create new fine-tuning training jobs";
+    /// let error = Error::from(ApiError::new(403, message).with_code("training_not_available"));
+    /// assert!(error.is_fine_tuning_closed());
+    /// assert!(error.hint().unwrap().contains("2027-01-06"));
+    /// ```
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        self.is_fine_tuning_closed().then_some(wording::FINE_TUNING_CLOSED)
     }
 
     /// The field of the request that the server or its model does not support, by its name on the

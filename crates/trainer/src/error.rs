@@ -44,6 +44,14 @@ pub enum Error {
         /// Why not, and which could be trained.
         reason: String,
     },
+    /// The server trains no more, for all or for this customer.
+    #[error("{reason}; {hint}")]
+    FineTuningClosed {
+        /// The server's words.
+        reason: String,
+        /// Since when, and who else trains.
+        hint: &'static str,
+    },
     /// The job ended without a model.
     #[error("training job {id} ended as {state}{}", reason(.message.as_deref()))]
     JobEnded {

@@ -175,6 +175,9 @@ impl Trainer for HostedTrainer {
         if refusal(&error).is_some() {
             self.delete(&uploaded).await;
         }
+        if let (Some(api), Some(hint)) = (error.as_api(), error.hint()) {
+            return Err(Error::FineTuningClosed { reason: api.message.clone(), hint });
+        }
         Err(match refused_model(&error) {
             Some(reason) => Error::UntrainableModel { model: job.base_model.to_string(), reason },
             None => error.into(),

@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::client::{Inner, error_body, mend, redirect, retry_hints, secrets};
+pub(super) use crate::error::Misread;
 use crate::error::{ApiError, Error, Result};
 use crate::meta::Meta;
 
@@ -238,24 +239,6 @@ impl Form {
     }
 }
 
-/// Where JSON is not what it should be, without the text that stands there.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(super) struct Misread(String);
-
-impl Misread {
-    pub(super) fn new(error: &serde_json::Error) -> Self {
-        let mut said = error.to_string();
-        // serde quotes a text that it did not expect, and that may be a message.
-        if let Some(start) = said.find("string \"") {
-            let start = start + "string".len();
-            let end = said.rfind("\", expected").map_or(said.len(), |end| end + 1);
-            said.replace_range(start..end.max(start), "");
-        }
-        Self(said)
-    }
-}
-
 /// Whether a body that could not be read is an error's.
 fn says_error(body: &[u8]) -> bool {
     serde_json::from_slice::<Map<String, Value>>(without_bom(body))
@@ -281,17 +264,3 @@ pub(super) fn without_bom(body: &[u8]) -> &[u8] {
 }
 
 const LONGEST_ERROR_BODY: usize = 64 * 1024;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_error_of_reading_tells_the_place_and_not_the_text() {
-        let error = serde_json::from_str::<Vec<u32>>(r#"["my \"secret\", expected"]"#).unwrap_err();
-        expect_test::expect!["invalid type: string, expected u32 at line 1 column 26"]
-            .assert_eq(&Misread::new(&error).to_string());
-        let error = serde_json::from_str::<u32>("tru").unwrap_err();
-        assert_eq!(Misread::new(&error).to_string(), error.to_string());
-    }
-}

@@ -20,6 +20,15 @@ pub(super) fn is_model_not_found(error: &ApiError) -> bool {
         || (error.status == 404 && (error.param.as_deref() == Some("model") || says_so()))
 }
 
+pub(super) fn is_fine_tuning_closed(error: &ApiError) -> bool {
+    let says_so = || {
+        let message = error.message.to_ascii_lowercase();
+        message.contains("fine-tuning") && CLOSED.iter().any(|it| message.contains(it))
+    };
+    error.code.as_deref() == Some("training_not_available")
+        || ((400..500).contains(&error.status) && says_so())
+}
+
 /// The field of the request that the server does not support.
 pub(super) fn unsupported_param(error: &ApiError) -> Option<&str> {
     if !matches!(error.status, 400 | 422) {
@@ -66,6 +75,20 @@ fn is_of_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '_' | '.')
 }
 
+/// What to do when a server trains no more; dates by
+/// <https://developers.openai.com/api/docs/deprecations>.
+pub(super) const FINE_TUNING_CLOSED: &str = "OpenAI winds fine-tuning down: new jobs are closed to \
+    newcomers since 2026-05-07, to whoever does not use a fine-tuned model since 2026-07-02, and to \
+    everyone on 2027-01-06; gpt-4o and gpt-4.1 snapshots end on 2027-01-14, and their fine-tunes with \
+    them; train in this process with attune's local trainer, or set the base URL to another host of \
+    the same API, such as Azure OpenAI, Nebius or Mistral";
+const CLOSED: &[&str] = &[
+    "winding down",
+    "no longer able to create",
+    "no longer available",
+    "no longer accessible",
+    "no longer supported",
+];
 /// Azure's code: there a model is asked by the name of its deployment.
 const DEPLOYMENT_NOT_FOUND: &str = "DeploymentNotFound";
 const TOO_LONG: &[&str] = &[
@@ -117,6 +140,28 @@ mod tests {
         assert!(check(ApiError::new(404, "The model `m` does not exist.").with_code("404")));
         assert!(!check(ApiError::new(404, "Not Found")));
         assert!(!check(ApiError::new(400, "the model is too small")));
+    }
+
+    /// The refusal as OpenAI words it since 2026-05-07.
+    const WINDING_DOWN: &str = "OpenAI is winding down the fine-tuning platform and your \
+         organization is no longer able to create new fine-tuning training jobs.";
+
+    #[test]
+    fn fine_tuning_that_was_closed_is_known_by_code_or_words() {
+        for (error, expected) in [
+            (error(403, "training_not_available", "", WINDING_DOWN), true),
+            (error(403, "training_not_available", "", "no"), true),
+            // Proxies keep the words and lose the rest.
+            (error(400, "", "", WINDING_DOWN), true),
+            (error(404, "", "", "Fine-tuning is no longer available."), true),
+            (error(400, "", "", "fine-tuning of `m` failed: line 3 is no JSON"), false),
+            (error(403, "", "", "the model is no longer available"), false),
+            (error(503, "", "", "fine-tuning is no longer available today"), false),
+            (Error::Truncated, false),
+        ] {
+            assert_eq!(error.is_fine_tuning_closed(), expected, "{error}");
+            assert_eq!(error.hint().is_some(), expected);
+        }
     }
 
     #[test]

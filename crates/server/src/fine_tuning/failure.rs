@@ -35,6 +35,8 @@ impl From<Error> for Failure {
             Error::UntrainableModel { .. } => {
                 Self::invalid("model", error.to_string()).with_code("model_not_available")
             }
+            Error::FineTuningClosed { .. } => Self::new(StatusCode::FORBIDDEN, error.to_string())
+                .with_code("training_not_available"),
             Error::JobNotFound(_) => {
                 Self::new(StatusCode::NOT_FOUND, "no fine-tuning job has this id")
                     .with_param("fine_tune_id")

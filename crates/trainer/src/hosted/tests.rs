@@ -155,6 +155,21 @@ async fn uploaded_files_are_deleted_when_the_job_is_refused() {
 }
 
 #[tokio::test]
+async fn a_server_that_trains_no_more_is_told_with_the_ways_out() {
+    let mut api = MockApi::new();
+    api.expect_upload().once().returning(|_| Ok("file-0".into()));
+    let closed = || ApiError::new(403, "no new jobs").with_code("training_not_available");
+    api.expect_create().returning(move |_| Err(closed().into()));
+    api.expect_delete_file().with(eq(FileId::new("file-0"))).once().returning(|_| Ok(()));
+    let error = trainer(api).submit(supervised()).await.unwrap_err();
+    let told = error.to_string();
+    assert!(told.starts_with("no new jobs; OpenAI winds fine-tuning down"), "{told}");
+    for way_out in ["2027-01-06", "local trainer", "Nebius"] {
+        assert!(told.contains(way_out), "{told}");
+    }
+}
+
+#[tokio::test]
 async fn uploaded_files_stay_when_the_job_may_have_been_created() {
     let timeout =
         || openai_api::Error::Timeout { what: "response", limit: Duration::from_secs(600) };
