@@ -20,6 +20,7 @@ mod open_enum;
 mod page;
 #[cfg(feature = "retry")]
 mod retry;
+mod spelled;
 #[cfg(feature = "http")]
 pub mod sse;
 #[cfg(any(test, feature = "testing"))]
@@ -44,8 +45,10 @@ pub use crate::client::{
 pub use crate::error::{ApiError, BoxError, Error, Result};
 pub use crate::file::{File, FileDeleted, FileId, FilePurpose};
 pub use crate::fine_tuning::{
-    AutoOr, CreateFineTuningJob, FineTuningCheckpoint, FineTuningError, FineTuningEvent,
-    FineTuningJob, FineTuningMethod, FineTuningStatus, Hyperparameters, MethodOptions,
+    AutoOr, CheckpointPermission, CheckpointPermissionDeleted, CreateFineTuningJob,
+    FineTuningCheckpoint, FineTuningDialect, FineTuningError, FineTuningEvent, FineTuningJob,
+    FineTuningMethod, FineTuningStatus, GraderRun, GraderValidated, Hyperparameters, Integration,
+    MethodOptions, ReinforcementOptions, Wandb,
 };
 #[cfg(feature = "webhook")]
 pub use crate::json_fault::JsonFault;
@@ -55,6 +58,7 @@ pub use crate::model::{Model, ModelId};
 pub use crate::page::Page;
 #[cfg(feature = "retry")]
 pub use crate::retry::{Retry, RetryPolicy};
+pub use crate::spelled::Spelled;
 pub use crate::tool::{FunctionCall, FunctionDefinition, Tool, ToolCall, ToolKind};
 #[cfg(feature = "webhook")]
 pub use crate::webhook::{

@@ -107,7 +107,9 @@ impl From<&FineTuningStatus> for JobState {
     /// A status that is not known has not ended, so it counts as running.
     fn from(status: &FineTuningStatus) -> Self {
         match status {
-            FineTuningStatus::ValidatingFiles | FineTuningStatus::Queued => Self::Queued,
+            FineTuningStatus::ValidatingFiles
+            | FineTuningStatus::Validated
+            | FineTuningStatus::Queued => Self::Queued,
             FineTuningStatus::Paused => Self::Paused,
             FineTuningStatus::Succeeded => Self::Succeeded,
             FineTuningStatus::Failed => Self::Failed,
@@ -142,7 +144,7 @@ impl From<FineTuningJob> for JobStatus {
         });
         let of_method = job.method.as_ref().and_then(FineTuningMethod::hyperparameters);
         let hyperparameters = of_method.or(job.hyperparameters.as_ref());
-        let mut status = Self::new(job.id, job.model, JobState::from(&job.status));
+        let mut status = Self::new(job.id, job.model, JobState::from(&*job.status));
         status.hyperparameters = hyperparameters.map(Hyperparameters::from).unwrap_or_default();
         status.fine_tuned_model = job.fine_tuned_model;
         status.created_at = job.created_at;

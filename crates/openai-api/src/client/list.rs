@@ -137,6 +137,7 @@ macro_rules! entries {
 entries! {
     crate::assistant::AssistantObject,
     crate::file::File,
+    crate::fine_tuning::CheckpointPermission,
     crate::fine_tuning::FineTuningCheckpoint,
     crate::fine_tuning::FineTuningEvent,
     crate::fine_tuning::FineTuningJob,

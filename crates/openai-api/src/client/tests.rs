@@ -5,6 +5,7 @@ mod azure;
 mod certificates;
 mod conformance;
 mod keys;
+mod fine_tuning;
 mod proxies;
 mod redirects;
 mod requests;
@@ -44,4 +45,14 @@ fn completion(text: &str) -> Value {
 fn list(ids: &[&str], has_more: bool) -> Reply {
     let data: Vec<_> = ids.iter().map(|id| json!({"id": id, "status": "running"})).collect();
     Reply::json(200, json!({"object": "list", "data": data, "has_more": has_more}))
+}
+
+/// What came: method and target, and the body where there was one, each on a line.
+fn told(server: &ScriptedServer) -> String {
+    let lines = server.requests().into_iter().map(|request| {
+        let body = request.text().into_owned();
+        let body = if body.is_empty() { body } else { format!(" {body}") };
+        format!("{} {}{body}\n", request.method, request.target)
+    });
+    lines.collect()
 }

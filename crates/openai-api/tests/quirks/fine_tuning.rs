@@ -41,7 +41,7 @@ quirks! {
             .says(json!({"data": [
                 {"id": "1", "status": "CANCELLATION_REQUESTED"}, {"id": "2", "status": "STARTED"},
             ]}))
-            .gives("1 CANCELLATION_REQUESTED, 2 STARTED");
+            .gives("1 cancelling, 2 running");
 
     an_empty_error_is_no_failure:
         job("OpenAI", "https://platform.openai.com/docs/api-reference/fine-tuning/object")

@@ -117,7 +117,7 @@ impl Poll {
     async fn ask(&mut self) -> openai_api::Result<()> {
         if self.fetched {
             let job = self.api.job(self.id.as_str()).await?;
-            self.state = JobState::from(&job.status);
+            self.state = JobState::from(&*job.status);
             self.fetched = false;
         }
         let fresh = self.fetch().await?;
