@@ -3,6 +3,7 @@
 mod answer;
 mod assistants;
 mod azure;
+mod batches;
 mod body;
 mod builder;
 mod call;

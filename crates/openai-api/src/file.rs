@@ -1,5 +1,7 @@
 //! Files that a server keeps.
 
+use std::time::Duration;
+
 use crate::open_enum::{open_enum, string_id};
 use crate::wire::{Field as _, wire};
 
@@ -84,5 +86,24 @@ impl FileDeleted {
     #[must_use]
     pub fn new(id: FileId) -> Self {
         Self { id, deleted: true, ..Self::blank() }
+    }
+}
+
+wire! {
+    /// How long after something a file is deleted.
+    #[derive(Eq)]
+    pub struct ExpiresAfter {
+        /// After what: `created_at`.
+        pub anchor: String = required,
+        /// How many seconds.
+        pub seconds: u64 = required,
+    }
+}
+
+impl ExpiresAfter {
+    /// So long after it was made; OpenAI wants an hour to 30 days.
+    #[must_use]
+    pub fn creation(time: Duration) -> Self {
+        Self { anchor: "created_at".to_owned(), seconds: time.as_secs(), ..Self::blank() }
     }
 }

@@ -2,6 +2,7 @@
 
 mod assistant;
 mod backend;
+mod batch;
 mod chat;
 mod chunk;
 #[cfg(feature = "http")]
@@ -34,6 +35,10 @@ pub use crate::assistant::AssistantObject;
 #[cfg(any(test, feature = "mock"))]
 pub use crate::backend::MockChatBackend;
 pub use crate::backend::{ChatBackend, ChatBackendExt, ChatStream};
+pub use crate::batch::{
+    Batch, BatchAnswer, BatchCounts, BatchErrors, BatchFailure, BatchRequest, BatchResponse,
+    BatchStatus, CreateBatch,
+};
 pub use crate::chat::{
     ChatCompletion, ChatRequest, Choice, FinishReason, ResponseFormat, StreamOptions, Usage,
 };
@@ -43,7 +48,7 @@ pub use crate::client::{
     Azure, ByteStream, Call, Client, ClientBuilder, Entry, Key, KeyProvider, List,
 };
 pub use crate::error::{ApiError, BoxError, Error, Result};
-pub use crate::file::{File, FileDeleted, FileId, FilePurpose};
+pub use crate::file::{ExpiresAfter, File, FileDeleted, FileId, FilePurpose};
 pub use crate::fine_tuning::{
     AutoOr, CheckpointPermission, CheckpointPermissionDeleted, CreateFineTuningJob,
     FineTuningCheckpoint, FineTuningDialect, FineTuningError, FineTuningEvent, FineTuningJob,

@@ -136,6 +136,7 @@ macro_rules! entries {
 
 entries! {
     crate::assistant::AssistantObject,
+    crate::batch::Batch,
     crate::file::File,
     crate::fine_tuning::CheckpointPermission,
     crate::fine_tuning::FineTuningCheckpoint,

@@ -2,10 +2,11 @@
 
 mod answers;
 mod azure;
+mod batches;
 mod certificates;
 mod conformance;
-mod keys;
 mod fine_tuning;
+mod keys;
 mod proxies;
 mod redirects;
 mod requests;

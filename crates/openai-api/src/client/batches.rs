@@ -1,0 +1,92 @@
+//! `/batches`.
+
+use bytes::Bytes;
+use futures_core::stream::BoxStream;
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use reqwest::Method;
+
+use crate::batch::{Batch, BatchAnswer, CreateBatch};
+use crate::client::Client;
+use crate::client::call::Call;
+use crate::client::files::ByteStream;
+use crate::client::list::List;
+use crate::error::Result;
+use crate::file::FileId;
+
+impl Client {
+    /// Creates a batch.
+    ///
+    /// Its input file is uploaded beforehand, with the purpose
+    /// [`Batch`](crate::FilePurpose::Batch).
+    pub fn create_batch(&self, batch: &CreateBatch) -> Call<Batch> {
+        self.call(Method::POST, &["batches"], BATCH).json(batch)
+    }
+
+    /// Tells how far a batch is.
+    pub fn batch(&self, id: &str) -> Call<Batch> {
+        self.call(Method::GET, &["batches", id], BATCH)
+    }
+
+    /// Lists the batches, newest first.
+    pub fn batches(&self) -> List<Batch> {
+        self.list(&["batches"], "list of batches")
+    }
+
+    /// Cancels a batch; what is answered until it stops is kept.
+    pub fn cancel_batch(&self, id: &str) -> Call<Batch> {
+        self.call(Method::POST, &["batches", id, "cancel"], BATCH)
+    }
+
+    /// Fetches a batch's answers one by one, first those of the output file and then those of the
+    /// error file.
+    ///
+    /// No more than a line is held in memory. The order is the server's: go by
+    /// [`custom_id`](BatchAnswer::custom_id). After an error the stream ends.
+    #[must_use]
+    pub fn batch_answers(&self, batch: &Batch) -> BoxStream<'static, Result<BatchAnswer>> {
+        let files = [&batch.output_file_id, &batch.error_file_id];
+        let files: Vec<FileId> = files.into_iter().flatten().cloned().collect();
+        let client = self.clone();
+        let answers = futures_util::stream::iter(files)
+            .then(move |file| {
+                let client = client.clone();
+                async move { client.file_content(&file).await.map(lines) }
+            })
+            .try_flatten()
+            .try_filter(|line| std::future::ready(!line.is_empty()))
+            .and_then(|line| std::future::ready(BatchAnswer::read(&line)))
+            .boxed();
+        // Which goes no further once there was an error.
+        futures_util::stream::try_unfold(answers, |mut answers| async {
+            Ok(answers.try_next().await?.map(|answer| (answer, answers)))
+        })
+        .boxed()
+    }
+}
+
+/// The lines of a text, without their ends.
+fn lines(text: ByteStream) -> BoxStream<'static, Result<Bytes>> {
+    let state = Some((text, Vec::new(), Bytes::new()));
+    futures_util::stream::try_unfold(state, |state| async {
+        let Some((mut text, mut line, mut piece)) = state else { return Ok(None) };
+        loop {
+            if let Some(end) = memchr::memchr(b'\n', &piece) {
+                line.extend_from_slice(&piece.split_to(end + 1));
+                return Ok(Some((trimmed(&line), Some((text, Vec::new(), piece)))));
+            }
+            line.extend_from_slice(&piece);
+            match text.try_next().await? {
+                Some(next) => piece = next,
+                None => return Ok(Some((trimmed(&line), None))),
+            }
+        }
+    })
+    .boxed()
+}
+
+fn trimmed(line: &[u8]) -> Bytes {
+    let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+    Bytes::copy_from_slice(line.trim_ascii())
+}
+
+const BATCH: &str = "batch";
