@@ -12,6 +12,7 @@ mod connection;
 mod error_body;
 mod files;
 mod fine_tuning;
+mod form;
 mod frames;
 mod json;
 mod key;
@@ -25,7 +26,6 @@ mod secrets;
 mod tests;
 mod tls;
 mod transport;
-mod upload;
 
 use std::fmt;
 use std::sync::Arc;

@@ -14,8 +14,8 @@ use serde_json::Value;
 
 use crate::client::answer::Answer;
 use crate::client::body::Body;
+use crate::client::form::Form;
 use crate::client::transport::shown;
-use crate::client::upload::Form;
 use crate::client::{Client, Inner, error_body, json};
 use crate::error::{Error, Result};
 use crate::meta::Meta;

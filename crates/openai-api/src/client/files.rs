@@ -11,8 +11,8 @@ use crate::client::Client;
 use crate::client::answer::Answer;
 use crate::client::body::Piece;
 use crate::client::call::Call;
+use crate::client::form::{Form, on_disk};
 use crate::client::list::List;
-use crate::client::upload::{Form, on_disk};
 use crate::error::Result;
 use crate::file::{File, FileDeleted, FileId, FilePurpose};
 

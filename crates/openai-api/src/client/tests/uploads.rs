@@ -82,7 +82,7 @@ async fn a_file_that_becomes_shorter_is_named() {
     let (_server, client) = serve([uploaded()]).await;
     let file = tempfile::NamedTempFile::new().unwrap();
     file.as_file().set_len(1 << 20).unwrap();
-    let content = crate::client::upload::on_disk(file.path()).await.unwrap();
+    let content = crate::client::form::on_disk(file.path()).await.unwrap();
     file.as_file().set_len(1 << 10).unwrap();
     let error = client.upload("f", content, &FilePurpose::FineTune).await.unwrap_err();
     assert!(matches!(&error, Error::File { path, .. } if path == file.path()), "{error:?}");
