@@ -232,6 +232,10 @@ wire! {
         pub completion_tokens: u64 = stated,
         /// Both together.
         pub total_tokens: u64 = stated,
+        /// What the request's were.
+        pub prompt_tokens_details: Option<TokenDetails>,
+        /// What the answer's were.
+        pub completion_tokens_details: Option<TokenDetails>,
     }
 }
 
@@ -245,6 +249,25 @@ impl Usage {
             total_tokens: prompt_tokens + completion_tokens,
             ..Self::blank()
         }
+    }
+}
+
+wire! {
+    /// What some of the tokens were; `None` where a server does not count them apart.
+    #[derive(Default, Eq)]
+    pub struct TokenDetails {
+        /// Of the request: those that the server had kept, which cost less.
+        pub cached_tokens: Option<u64>,
+        /// Of the request: those that the server keeps from now on.
+        pub cache_write_tokens: Option<u64>,
+        /// Of the answer: those that the model thought before it answered.
+        pub reasoning_tokens: Option<u64>,
+        /// Those that stand for sound.
+        pub audio_tokens: Option<u64>,
+        /// Of the answer: those that were predicted rightly.
+        pub accepted_prediction_tokens: Option<u64>,
+        /// Of the answer: those that were predicted wrongly, and cost as much.
+        pub rejected_prediction_tokens: Option<u64>,
     }
 }
 

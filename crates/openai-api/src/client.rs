@@ -9,6 +9,7 @@ mod builder;
 mod call;
 mod chat;
 mod connection;
+mod conversations;
 mod error_body;
 mod files;
 mod fine_tuning;
@@ -20,6 +21,7 @@ mod list;
 mod mend;
 mod models;
 mod redirect;
+mod responses;
 mod retry_hints;
 mod secrets;
 #[cfg(test)]
@@ -42,6 +44,7 @@ pub use self::files::ByteStream;
 use self::key::KeySource;
 pub use self::key::{Key, KeyProvider};
 pub use self::list::{Entry, List};
+pub use self::responses::ResponseStream;
 use crate::error::{Error, Result};
 use crate::retry::RetryPolicy;
 

@@ -9,6 +9,7 @@ mod chunk;
 mod client;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+mod conversation;
 mod error;
 mod file;
 mod fine_tuning;
@@ -19,11 +20,13 @@ mod meta;
 mod model;
 mod open_enum;
 mod page;
+mod response;
 #[cfg(feature = "retry")]
 mod retry;
 mod spelled;
 #[cfg(feature = "http")]
 pub mod sse;
+mod tagged;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod tool;
@@ -40,12 +43,17 @@ pub use crate::batch::{
     BatchStatus, CreateBatch,
 };
 pub use crate::chat::{
-    ChatCompletion, ChatRequest, Choice, FinishReason, ResponseFormat, StreamOptions, Usage,
+    ChatCompletion, ChatRequest, Choice, FinishReason, ResponseFormat, StreamOptions, TokenDetails,
+    Usage,
 };
 pub use crate::chunk::{ChatAccumulator, ChatChunk, ChunkChoice, Delta, ToolCallDelta};
 #[cfg(feature = "http")]
 pub use crate::client::{
-    Azure, ByteStream, Call, Client, ClientBuilder, Entry, Key, KeyProvider, List,
+    Azure, ByteStream, Call, Client, ClientBuilder, Entry, Key, KeyProvider, List, ResponseStream,
+};
+pub use crate::conversation::{
+    Conversation, ConversationDeleted, ConversationId, ConversationObject, ConversationRef,
+    CreateConversation,
 };
 pub use crate::error::{ApiError, BoxError, Error, Result};
 pub use crate::file::{ExpiresAfter, File, FileDeleted, FileId, FilePurpose};
@@ -61,6 +69,15 @@ pub use crate::message::{Content, ContentPart, ImageUrl, KnownPart, Message, Rol
 pub use crate::meta::{Meta, RateLimits, Window};
 pub use crate::model::{Model, ModelId};
 pub use crate::page::Page;
+pub use crate::response::{
+    CompactedResponse, FunctionCallOutput, FunctionTool, IncompleteDetails, IncompleteReason,
+    InputFile, InputImage, InputText, InputTokens, ItemStatus, OutputText, Reasoning,
+    ReasoningEffort, ReasoningItem, ReasoningText, Refusal, Response, ResponseAccumulator,
+    ResponseContent, ResponseDeleted, ResponseDelta, ResponseError, ResponseEvent,
+    ResponseFunctionCall, ResponseId, ResponseInput, ResponseItem, ResponseItemEvent,
+    ResponseMessage, ResponsePart, ResponseProgress, ResponseRequest, ResponseStatus, ResponseText,
+    ResponseTool, ResponseUsage, TextFormat,
+};
 #[cfg(feature = "retry")]
 pub use crate::retry::{Retry, RetryPolicy};
 pub use crate::spelled::Spelled;

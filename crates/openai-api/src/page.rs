@@ -42,7 +42,7 @@ impl<T> wire::Told for Page<T> {
 impl<T: Serialize> Serialize for Page<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        wire::write_object(&mut map, LIST, self.seen.at(OBJECT), &self.extra)?;
+        wire::write_object(&mut map, (wire::OBJECT, LIST), self.seen.at(OBJECT), &self.extra)?;
         map.serialize_entry(NAMES[DATA], &self.data)?;
         let stood = self.seen.at(HAS_MORE);
         wire::write(&mut map, NAMES[HAS_MORE], &self.has_more, stood, true, &self.extra)?;

@@ -128,17 +128,17 @@ where
     }
 }
 
-/// Writes `object`, whose value is the type's own.
+/// Writes `object`, or another field whose value is the type's own.
 pub(crate) fn write_object<M: SerializeMap>(
     map: &mut M,
-    object: &'static str,
+    (name, object): (&'static str, &'static str),
     stood: Stood,
     extra: &Map<String, Value>,
 ) -> Result<(), M::Error> {
-    if stood == Stood::Missing || extra.contains_key(OBJECT) {
+    if stood == Stood::Missing || extra.contains_key(name) {
         return Ok(());
     }
-    map.serialize_entry(OBJECT, object)
+    map.serialize_entry(name, object)
 }
 
 /// Writes what this version does not know, save what a field was set to since.
@@ -258,6 +258,9 @@ impl<'de> Visitor<'de> for ReadObject {
 
 pub(crate) const OBJECT: &str = "object";
 
+/// What tells the kinds of a union apart.
+pub(crate) const TYPE: &str = "type";
+
 /// Declares a struct that is read from JSON and written back as [the module](self) says.
 ///
 /// ```text
@@ -280,11 +283,14 @@ pub(crate) const OBJECT: &str = "object";
 /// }
 /// ```
 ///
+/// `pub struct Thing tagged "thing"` is one whose `type`, not its `object`, is its own: an entry of a
+/// [union](crate::tagged).
+///
 /// Each struct has `extra` besides, and `blank()` within the crate, to begin a constructor with.
 macro_rules! wire {
     (
         $(#[$meta:meta])*
-        pub struct $type:ident $(= $object:literal)? {
+        pub struct $type:ident $(= $object:literal)? $(tagged $tag:literal)? {
             $(
                 $(#[$field_meta:meta])*
                 pub $field:ident $(as $wire_name:literal)? $(by $reader:ident)? : $field_type:ty
@@ -307,9 +313,12 @@ macro_rules! wire {
         const _: () = {
             use $crate::wire::{self, Field, Key, Seen};
 
-            const NAMES: &[&str] = &[$( $crate::wire::wire!(@name $field $($wire_name)?), )* wire::OBJECT];
-            const OBJECT: Option<&str> = $crate::wire::wire!(@object $($object)?);
-            // The last name is `object`, which only counts where the type has one.
+            const OBJECT: Option<(&str, &str)> = $crate::wire::wire!(@object $($object)? $(tagged $tag)?);
+            const NAMES: &[&str] = &[
+                $( $crate::wire::wire!(@name $field $($wire_name)?), )*
+                match OBJECT { Some((name, _)) => name, None => wire::OBJECT },
+            ];
+            // The last name is `object` or `type`, which only counts where the type has one.
             const KNOWN: &[&str] = NAMES.split_at(NAMES.len() - OBJECT.is_none() as usize).0;
             const _: () = assert!(NAMES.len() <= wire::MOST_FIELDS);
 
@@ -375,11 +384,11 @@ macro_rules! wire {
                                         value.$field = read.unwrap_or_else(Field::blank);
                                     } )*
                                     Key::Known(place) => {
-                                        let own = OBJECT.unwrap_or_default();
+                                        let (name, own) = OBJECT.unwrap_or_default();
                                         match map.next_value_seed(wire::ReadObject(own))? {
                                             None => value.seen.note(place, false),
                                             Some(other) => {
-                                                value.extra.insert(wire::OBJECT.to_owned(), other);
+                                                value.extra.insert(name.to_owned(), other);
                                             }
                                         }
                                     }
@@ -439,7 +448,8 @@ macro_rules! wire {
     (@pattern $field:ident) => { stringify!($field) };
     (@pattern $field:ident $name:literal) => { $name };
     (@object) => { None };
-    (@object $object:literal) => { Some($object) };
+    (@object $object:literal) => { Some(($crate::wire::OBJECT, $object)) };
+    (@object tagged $tag:literal) => { Some(($crate::wire::TYPE, $tag)) };
     (@stood $self:ident $place:ident $field:ident) => { $self.seen.at($place::$field as usize) };
     (@stood $self:ident $place:ident $field:ident stated) => { $self.seen.at($place::$field as usize) };
     (@stood $self:ident $place:ident $field:ident required) => { $crate::wire::Stood::Present };
@@ -496,6 +506,20 @@ impl<T: Field> Field for Option<T> {
 
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Self>, D::Error> {
         Ok(T::read(deserializer)?.map(Some))
+    }
+}
+
+impl<T: Field> Field for Box<T> {
+    fn blank() -> Self {
+        Self::new(T::blank())
+    }
+
+    fn is_blank(&self) -> bool {
+        T::is_blank(self)
+    }
+
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Self>, D::Error> {
+        Ok(T::read(deserializer)?.map(Self::new))
     }
 }
 

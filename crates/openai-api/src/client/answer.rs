@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http_body::Body as _;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use reqwest::{Body, Response, StatusCode, Url};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
 use serde_json::{Map, Value};
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -131,6 +131,11 @@ impl Answer {
             Err(_) if says_error(body) => Err(self.late_error(body)),
             Err(error) => Err(self.form().unreadable(what, Some(&error))),
         }
+    }
+
+    /// The error for a body that can be read but is not what it should be.
+    pub(super) fn lacks(&self, what: &'static str, missing: &'static str) -> Error {
+        self.form().unreadable(what, Some(&serde_json::Error::custom(missing)))
     }
 
     /// Status and content type, for an error that needs them after the body was read.

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use reqwest::Method;
 use serde::Deserialize as _;
-use serde::de::Error as _;
 
 use crate::backend::{ChatBackend, ChatStream};
 use crate::chat::{ChatCompletion, ChatRequest, Choice, FinishReason, StreamOptions, Usage};
@@ -70,8 +69,7 @@ fn read_completion(body: &[u8], answer: &Answer) -> Result<ChatCompletion> {
     let mut completion: ChatCompletion = answer.parse(without_done(body), COMPLETION, is_error)?;
     if completion.choices.is_empty() {
         // An answer to some other question would else pass for an empty one to this.
-        let missing = serde_json::Error::custom("`choices` is missing or empty");
-        return Err(answer.form().unreadable(COMPLETION, Some(&missing)));
+        return Err(answer.lacks(COMPLETION, "`choices` is missing or empty"));
     }
     completion.meta = Some(Arc::clone(&answer.meta));
     Ok(completion)

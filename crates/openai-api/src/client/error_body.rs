@@ -75,6 +75,9 @@ fn status_of(word: &str) -> Option<u16> {
         | "requests" => 429,
         "unavailable_error" => 503,
         "overloaded_error" => 529,
+        // What a response fails with that cannot be answered as it was asked.
+        word if word.starts_with("invalid_") || word.ends_with("_policy") => 400,
+        word if word.contains("image") => 400,
         _ => return None,
     })
 }

@@ -38,6 +38,8 @@ pub(super) trait Reader: Default + Send + Unpin + 'static {
 pub(super) enum Read<T> {
     /// Something for the caller.
     Item(T),
+    /// The last thing for the caller.
+    Last(T),
     /// Nothing.
     Nothing,
     /// The end.
@@ -87,6 +89,10 @@ impl<R: Reader> Stream for Items<R> {
         }
         let last = match frame {
             Ok(Frame::Item(item)) => Some(Ok(item)),
+            Ok(Frame::Last(item)) => {
+                under_way.take_end();
+                Some(Ok(item))
+            }
             Ok(Frame::Done) => {
                 under_way.take_end();
                 None
@@ -132,6 +138,8 @@ enum Form {
 enum Frame<T> {
     /// What an event was read as.
     Item(T),
+    /// The same, and nothing is to follow.
+    Last(T),
     /// The server says that this is all.
     Done,
     /// The whole body: it is plain JSON and no stream.
@@ -239,6 +247,7 @@ impl Frames {
             self.input.advance(used);
             match read {
                 Read::Item(item) => return Ok(Some(Frame::Item(item))),
+                Read::Last(item) => return Ok(Some(Frame::Last(item))),
                 Read::Done => return Ok(Some(Frame::Done)),
                 Read::Nothing => {}
             }
@@ -251,6 +260,7 @@ impl Frames {
         let Some(event) = self.decoder.finish().map_err(too_long)? else { return Ok(Frame::End) };
         match reader.read(&event, &self.answer) {
             Ok(Read::Item(item)) => Ok(Frame::Item(item)),
+            Ok(Read::Last(item)) => Ok(Frame::Last(item)),
             Ok(Read::Done) => Ok(Frame::Done),
             // The body ended in the middle of it.
             Ok(Read::Nothing) | Err(Error::Decode { .. }) => Ok(Frame::End),
@@ -278,6 +288,10 @@ pub(super) fn read_all<R: Reader>(
             };
             match read {
                 Ok(Read::Item(item)) => return Some(Ok(item)),
+                Ok(Read::Last(item)) => {
+                    is_over = true;
+                    return Some(Ok(item));
+                }
                 Ok(Read::Nothing) => {}
                 Ok(Read::Done) => is_over = true,
                 Err(error) => {

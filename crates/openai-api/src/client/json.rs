@@ -8,6 +8,9 @@ use crate::chat::ChatRequest;
 use crate::client::body::{Body, Piece};
 use crate::error::{Error, Result};
 use crate::message::{Content, ContentPart, KnownPart};
+use crate::response::{
+    ResponseContent, ResponseInput, ResponseItem, ResponsePart, ResponseRequest,
+};
 
 /// A request as it is sent.
 pub(super) fn body<T: Serialize + ?Sized>(request: &T) -> Result<Body> {
@@ -22,6 +25,30 @@ pub(super) fn chat_body(request: &mut ChatRequest) -> Result<Body> {
     });
     let urls = parts.flatten().filter_map(|part| match part {
         ContentPart::Known(KnownPart::ImageUrl { image_url, .. }) => Some(&mut image_url.url),
+        _ => None,
+    });
+    let lifted = lift(urls);
+    lifted_body(request, lifted)
+}
+
+/// A request for a response as it is sent; long `data:` URLs go out of the memory they lie in.
+pub(super) fn response_body(request: &mut ResponseRequest) -> Result<Body> {
+    let items = match &mut request.input {
+        Some(ResponseInput::Items(items)) => items.as_mut_slice(),
+        _ => &mut [],
+    };
+    let contents = items.iter_mut().filter_map(|item| match item {
+        ResponseItem::Message(message) => Some(&mut message.content),
+        ResponseItem::FunctionCallOutput(output) => Some(&mut output.output),
+        _ => None,
+    });
+    let parts = contents.filter_map(|content| match content {
+        ResponseContent::Parts(parts) => Some(parts),
+        _ => None,
+    });
+    let urls = parts.flatten().filter_map(|part| match part {
+        ResponsePart::InputImage(image) => image.image_url.as_mut(),
+        ResponsePart::InputFile(file) => file.file_data.as_mut(),
         _ => None,
     });
     let lifted = lift(urls);

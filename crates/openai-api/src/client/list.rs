@@ -134,6 +134,12 @@ macro_rules! entries {
     )+ };
 }
 
+impl Entry for crate::response::ResponseItem {
+    fn id(&self) -> &str {
+        self.id()
+    }
+}
+
 entries! {
     crate::assistant::AssistantObject,
     crate::batch::Batch,

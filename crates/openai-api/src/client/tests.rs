@@ -10,6 +10,7 @@ mod keys;
 mod proxies;
 mod redirects;
 mod requests;
+mod responses;
 mod streams;
 mod uploads;
 
