@@ -10,6 +10,7 @@ mod client;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 mod conversation;
+mod embedding;
 mod error;
 mod file;
 mod fine_tuning;
@@ -18,6 +19,7 @@ mod json_fault;
 mod message;
 mod meta;
 mod model;
+mod moderation;
 mod open_enum;
 mod page;
 mod response;
@@ -55,6 +57,9 @@ pub use crate::conversation::{
     Conversation, ConversationDeleted, ConversationId, ConversationObject, ConversationRef,
     CreateConversation,
 };
+pub use crate::embedding::{
+    Embedding, EmbeddingFormat, EmbeddingInput, EmbeddingRequest, EmbeddingVector, Embeddings,
+};
 pub use crate::error::{ApiError, BoxError, Error, Result};
 pub use crate::file::{ExpiresAfter, File, FileDeleted, FileId, FilePurpose};
 pub use crate::fine_tuning::{
@@ -68,6 +73,7 @@ pub use crate::json_fault::JsonFault;
 pub use crate::message::{Content, ContentPart, ImageUrl, KnownPart, Message, Role};
 pub use crate::meta::{Meta, RateLimits, Window};
 pub use crate::model::{Model, ModelId};
+pub use crate::moderation::{Moderation, ModerationInput, ModerationRequest, ModerationResult};
 pub use crate::page::Page;
 pub use crate::response::{
     CompactedResponse, FunctionCallOutput, FunctionTool, IncompleteDetails, IncompleteReason,

@@ -12,8 +12,8 @@ use crate::response::ResponseItem;
 
 impl Client {
     /// Begins a conversation.
-    pub fn create_conversation(&self, conversation: &CreateConversation) -> Call<Conversation> {
-        self.call(Method::POST, &["conversations"], CONVERSATION).json(conversation)
+    pub fn create_conversation(&self, conversation: CreateConversation) -> Call<Conversation> {
+        self.call(Method::POST, &["conversations"], CONVERSATION).json(&conversation)
     }
 
     /// Tells one conversation, without its items.

@@ -8,6 +8,7 @@ use crate::chat::ChatRequest;
 use crate::client::body::{Body, Piece};
 use crate::error::{Error, Result};
 use crate::message::{Content, ContentPart, KnownPart};
+use crate::moderation::{ModerationInput, ModerationRequest};
 use crate::response::{
     ResponseContent, ResponseInput, ResponseItem, ResponsePart, ResponseRequest,
 };
@@ -23,12 +24,25 @@ pub(super) fn chat_body(request: &mut ChatRequest) -> Result<Body> {
         Some(Content::Parts(parts)) => Some(parts),
         _ => None,
     });
-    let urls = parts.flatten().filter_map(|part| match part {
+    let lifted = lift(parts.flatten().filter_map(image_url));
+    lifted_body(request, lifted)
+}
+
+/// A request to look at images as it is sent; long `data:` URLs go out of the memory they lie in.
+pub(super) fn moderation_body(request: &mut ModerationRequest) -> Result<Body> {
+    let parts = match &mut request.input {
+        ModerationInput::Parts(parts) => parts.as_mut_slice(),
+        _ => &mut [],
+    };
+    let lifted = lift(parts.iter_mut().filter_map(image_url));
+    lifted_body(request, lifted)
+}
+
+fn image_url(part: &mut ContentPart) -> Option<&mut String> {
+    match part {
         ContentPart::Known(KnownPart::ImageUrl { image_url, .. }) => Some(&mut image_url.url),
         _ => None,
-    });
-    let lifted = lift(urls);
-    lifted_body(request, lifted)
+    }
 }
 
 /// A request for a response as it is sent; long `data:` URLs go out of the memory they lie in.

@@ -5,6 +5,7 @@ mod azure;
 mod batches;
 mod certificates;
 mod conformance;
+mod embeddings;
 mod fine_tuning;
 mod keys;
 mod proxies;

@@ -376,7 +376,7 @@ async fn conversations_are_begun_changed_and_filled() {
     .await;
     let hello = || vec![ResponseItem::user("Hello!")];
     let begin = CreateConversation::new(hello()).with_metadata("a", "b");
-    let begun = client.create_conversation(&begin).await.unwrap();
+    let begun = client.create_conversation(begin).await.unwrap();
     let id = &begun.id;
     assert_eq!(client.conversation(id).await.unwrap().metadata["a"], "b");
     client.update_conversation(id, &begun.metadata).await.unwrap();
