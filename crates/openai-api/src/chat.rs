@@ -163,6 +163,11 @@ wire! {
         pub choices: Vec<Choice> = stated,
         /// How many tokens it took, where the server counts them.
         pub usage: Option<Usage> = stated,
+        /// Which tier of service answered, such as `default` or `flex`.
+        pub service_tier: Option<String>,
+        /// Which configuration of the server answered; with another, the same seed may give
+        /// another answer.
+        pub system_fingerprint: Option<String>,
     }
     own {
         /// Status and headers of the HTTP exchange, where there was one.
@@ -203,6 +208,8 @@ wire! {
         pub index: u32 = stated,
         /// What the model says.
         pub message: Message = stated,
+        /// How likely the tokens were, where asked for.
+        pub logprobs: Option<Value>,
         /// Why it ended.
         pub finish_reason: Option<FinishReason> = stated,
     }
@@ -233,9 +240,9 @@ wire! {
         /// Both together.
         pub total_tokens: u64 = stated,
         /// What the request's were.
-        pub prompt_tokens_details: Option<TokenDetails>,
+        pub prompt_tokens_details: Option<Box<TokenDetails>>,
         /// What the answer's were.
-        pub completion_tokens_details: Option<TokenDetails>,
+        pub completion_tokens_details: Option<Box<TokenDetails>>,
     }
 }
 

@@ -24,10 +24,17 @@ wire! {
         pub created: u64 = stated,
         /// The model that answers.
         pub model: ModelId = stated,
+        /// Which tier of service answers, such as `default` or `flex`.
+        pub service_tier: Option<String>,
+        /// Which configuration of the server answers; with another, the same seed may give another
+        /// answer.
+        pub system_fingerprint: Option<String>,
         /// What is new; empty in a chunk that only tells the usage.
         pub choices: Vec<ChunkChoice> = stated,
         /// How many tokens it took, in the last chunk where asked for.
         pub usage: Option<Usage>,
+        /// Padding, so that the length of a chunk does not tell the length of its text.
+        pub obfuscation: Option<String>,
     }
     own {
         /// Status and headers of the HTTP exchange, where there was one; shared by all chunks.
@@ -61,6 +68,8 @@ wire! {
         pub index: u32 = stated,
         /// What to append.
         pub delta: Delta = stated,
+        /// How likely the tokens were, where asked for.
+        pub logprobs: Option<Value>,
         /// Why it ended, in its last chunk.
         pub finish_reason: Option<FinishReason> = stated,
     }
@@ -147,6 +156,9 @@ impl ChatAccumulator {
         if completion.model.as_str().is_empty() {
             completion.model = chunk.model;
         }
+        completion.service_tier = chunk.service_tier.or(completion.service_tier.take());
+        completion.system_fingerprint =
+            chunk.system_fingerprint.or(completion.system_fingerprint.take());
         completion.usage = chunk.usage.or(completion.usage.take());
         completion.meta = chunk.meta.or(completion.meta.take());
         for piece in chunk.choices {

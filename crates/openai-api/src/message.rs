@@ -37,6 +37,8 @@ wire! {
         pub name: Option<String>,
         /// Why the model would not answer.
         pub refusal: Option<String>,
+        /// What parts of the text refer to, such as pages on the web.
+        pub annotations: Vec<Value>,
         /// The tools that the assistant wants called.
         pub tool_calls: Vec<ToolCall>,
         /// Which call a tool's message answers.

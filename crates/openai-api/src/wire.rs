@@ -157,7 +157,8 @@ pub(crate) fn write_extra<M: SerializeMap>(
 
 /// Reads a name: its place among those known, or the name itself.
 ///
-/// Servers mostly send fields in the order we list them, so the search begins after the last hit.
+/// Servers mostly send fields in the order we list them, so the one after the last hit is tried
+/// first.
 pub(crate) fn next_key<'de, A: MapAccess<'de>>(
     map: &mut A,
     names: &[&str],
@@ -192,15 +193,14 @@ impl Visitor<'_> for Names<'_> {
     }
 
     fn visit_str<E: de::Error>(self, name: &str) -> Result<Key, E> {
-        let start = *self.after;
-        let places = (start..self.names.len()).chain(0..start.min(self.names.len()));
-        for place in places {
-            if self.names[place] == name {
-                *self.after = place + 1;
-                return Ok(Key::Known(place));
-            }
-        }
-        Ok(Key::Unknown(name.to_owned()))
+        let expected = *self.after;
+        let place = match self.names.get(expected) {
+            Some(next) if *next == name => Some(expected),
+            _ => self.names.iter().position(|known| *known == name),
+        };
+        let Some(place) = place else { return Ok(Key::Unknown(name.to_owned())) };
+        *self.after = place + 1;
+        Ok(Key::Known(place))
     }
 }
 
@@ -548,7 +548,8 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for List<T> {
     }
 
     fn visit_seq<A: de::SeqAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
-        let mut list = Vec::new();
+        // Most lists have one entry, and `push` makes room for four.
+        let mut list: Vec<T> = entries.next_element()?.into_iter().collect();
         while let Some(entry) = entries.next_element()? {
             list.push(entry);
         }

@@ -172,11 +172,15 @@ fn as_chunk(completion: ChatCompletion) -> ChatChunk {
             })
             .collect();
         delta.extra = choice.message.extra;
+        if !choice.message.annotations.is_empty() {
+            delta.extra.insert("annotations".to_owned(), choice.message.annotations.into());
+        }
         ChunkChoice {
             index: choice.index,
             delta,
             // Plain JSON that parses is whole, so an answer without a reason was not cut short.
             finish_reason: choice.finish_reason.or(Some(FinishReason::Stop)),
+            logprobs: choice.logprobs,
             extra: choice.extra,
             ..ChunkChoice::blank()
         }
@@ -184,6 +188,8 @@ fn as_chunk(completion: ChatCompletion) -> ChatChunk {
     let mut chunk = ChatChunk::new(completion.id, completion.model, Delta::default(), None);
     chunk.choices = choices.collect();
     chunk.created = completion.created;
+    chunk.service_tier = completion.service_tier;
+    chunk.system_fingerprint = completion.system_fingerprint;
     chunk.usage = completion.usage;
     chunk.meta = completion.meta;
     chunk
