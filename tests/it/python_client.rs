@@ -14,7 +14,7 @@ async fn the_official_client_lists_chats_uploads_trains_and_uses_the_new_model()
         .expect("ATTUNE_TEST_PYTHON names no Python that has the client");
     let home = attune_home();
     let serving = Serving::start(&home, &[]).await;
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/official_client.py");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/client/official_client.py");
     let output = Command::new(python)
         .arg(script)
         .arg(serving.base_url())

@@ -18,7 +18,8 @@ xflags::xflags! {
             repeated --store name: String
             /// Only this trainer's cell: embedded or hosted. May be repeated.
             repeated --trainer name: String
-            /// Only the cell against this server: stdy. May be repeated.
+            /// Only the cell against this server: stdy, prism, litellm, transformers or
+            /// llama-cpp. May be repeated.
             repeated --server name: String
             /// Only this part: unit, doc, matrix, backends, stores, trainers, servers,
             /// parity, cli or python. May be repeated.

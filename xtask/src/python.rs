@@ -1,41 +1,149 @@
-//! The Python environment that holds the official `openai` client.
+//! The Python environments that the tests run.
 
-use std::{fs, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    env, fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context as _, Result, bail};
 use xshell::{Shell, cmd};
 
 use crate::metadata::Workspace;
 
-/// The interpreter of a virtual environment with `tests/python/requirements.txt`
-/// installed, built again only when that file or Python itself has changed.
+/// An environment of its own, as a folder of `tests/python` describes it.
 ///
-/// # Errors
-///
-/// There is no Python 3 with `venv`, or the packages cannot be had.
-pub(crate) fn environment(sh: &Shell, workspace: &Workspace) -> Result<PathBuf> {
-    let requirements = sh.current_dir().join("tests/python/requirements.txt");
-    let wanted = fs::read_to_string(&requirements)
-        .with_context(|| format!("{} cannot be read", requirements.display()))?;
-    let Ok(version) = cmd!(sh, "python3 --version").quiet().ignore_stderr().read() else {
-        bail!("python3 is not installed");
-    };
-    let dir = workspace.tools_dir().join("python");
-    let python = dir.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
-    let stamp = dir.join("installed.txt");
-    let wanted = format!("{version}\n{wanted}");
-    if python.exists() && fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
-        return Ok(python);
+/// `requirements.txt` names every package, with those that they need. Beside it may lie:
+/// `source.txt`, packages to be built from source once those are there, and `prepare.py`, which is
+/// run last, with an empty folder as its argument.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Environment {
+    folder: &'static str,
+    /// What is built from source is built with these arguments of `CMake`.
+    cmake: &'static str,
+}
+
+impl Environment {
+    pub(crate) const fn new(folder: &'static str) -> Self {
+        Self { folder, cmake: "" }
     }
 
-    println!("installing the Python client into {}", dir.display());
-    sh.remove_path(&dir)?;
-    quietly(cmd!(sh, "python3 -m venv {dir}"))
-        .context("`python3 -m venv` failed; on Debian: apt-get install python3-venv")?;
-    quietly(cmd!(sh, "{python} -m pip install --disable-pip-version-check -r {requirements}"))
-        .context("pip could not install tests/python/requirements.txt")?;
-    fs::write(&stamp, wanted).with_context(|| format!("{} cannot be written", stamp.display()))?;
-    Ok(python)
+    /// `HERE` in `cmake` stands for the folder that describes the environment.
+    pub(crate) const fn with_cmake(mut self, cmake: &'static str) -> Self {
+        self.cmake = cmake;
+        self
+    }
+
+    /// Installs it, unless it is there and neither its description nor Python has changed since.
+    ///
+    /// # Errors
+    ///
+    /// There is no Python 3 with `venv`, or the packages cannot be had or built.
+    pub(crate) fn install(&self, sh: &Shell, workspace: &Workspace) -> Result<Installed> {
+        let here = sh.current_dir().join("tests/python").join(self.folder);
+        let Ok(version) = cmd!(sh, "python3 --version").quiet().ignore_stderr().read() else {
+            bail!("python3 is not installed");
+        };
+        let dir = workspace.tools_dir().join("python").join(self.folder);
+        let installed = Installed { made: dir.join("made"), dir };
+
+        // What a script makes is made again without installing the packages again.
+        let is_script = |name: &str| name.ends_with(".py");
+        let packages = contents(&here, |name| !is_script(name))?;
+        let packages = format!("{version}\n{}\n{packages}", self.cmake);
+        once(&installed.dir.join("installed.txt"), &packages, || {
+            println!("installing {} into {}", self.folder, installed.dir.display());
+            sh.remove_path(&installed.dir)?;
+            self.install_packages(sh, &here, &installed)
+        })?;
+        let script = here.join("prepare.py");
+        if script.exists() {
+            once(&installed.dir.join("prepared.txt"), &contents(&here, is_script)?, || {
+                let (python, made) = (installed.python(), &installed.made);
+                sh.remove_path(made)?;
+                sh.create_dir(made)?;
+                quietly(cmd!(sh, "{python} -B {script} {made}"))
+                    .with_context(|| format!("{} failed", script.display()))
+            })?;
+        }
+        Ok(installed)
+    }
+
+    fn install_packages(&self, sh: &Shell, here: &Path, installed: &Installed) -> Result<()> {
+        let dir = &installed.dir;
+        quietly(cmd!(sh, "python3 -m venv {dir}"))
+            .context("`python3 -m venv` failed; on Debian: apt-get install python3-venv")?;
+        let python = installed.python();
+        let pip = ["-m", "pip", "install", "--disable-pip-version-check", "--no-deps"];
+        let list = here.join("requirements.txt");
+        quietly(cmd!(sh, "{python} {pip...} -r {list}"))
+            .with_context(|| format!("pip could not install {}", list.display()))?;
+        let sources = here.join("source.txt");
+        if sources.exists() {
+            // The tools of the build are packages of the environment, too.
+            let mut path = vec![installed.scripts()];
+            path.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
+            let cmake = self.cmake.replace("HERE", &here.display().to_string());
+            println!("building {} once: some minutes", sources.display());
+            quietly(
+                cmd!(sh, "{python} {pip...} --no-build-isolation -r {sources}")
+                    .env("PATH", env::join_paths(path)?)
+                    .env("CMAKE_ARGS", cmake),
+            )
+            .with_context(|| format!("pip could not build {}", sources.display()))?;
+        }
+        Ok(())
+    }
+}
+
+/// Does what `make` does, unless that was done for the same input; `stamp` keeps the input.
+fn once(stamp: &Path, input: &str, make: impl FnOnce() -> Result<()>) -> Result<()> {
+    if fs::read_to_string(stamp).is_ok_and(|made| made == input) {
+        return Ok(());
+    }
+    make()?;
+    fs::write(stamp, input).with_context(|| format!("{} cannot be written", stamp.display()))
+}
+
+/// An environment that is there.
+#[derive(Debug)]
+pub(crate) struct Installed {
+    dir: PathBuf,
+    /// What its `prepare.py` made lies here.
+    pub(crate) made: PathBuf,
+}
+
+impl Installed {
+    /// The interpreter.
+    pub(crate) fn python(&self) -> PathBuf {
+        self.script("python")
+    }
+
+    /// A command that a package brought.
+    pub(crate) fn script(&self, name: &str) -> PathBuf {
+        self.scripts().join(name).with_extension(env::consts::EXE_EXTENSION)
+    }
+
+    fn scripts(&self) -> PathBuf {
+        self.dir.join(if cfg!(windows) { "Scripts" } else { "bin" })
+    }
+}
+
+/// The files of a folder whose names are `wanted`: names and text.
+fn contents(dir: &Path, wanted: impl Fn(&str) -> bool) -> Result<String> {
+    let read = || -> std::io::Result<BTreeMap<String, String>> {
+        let mut files = BTreeMap::new();
+        for entry in fs::read_dir(dir)? {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if entry.file_type()?.is_file() && wanted(&name) {
+                files.insert(name, fs::read_to_string(entry.path())?);
+            }
+        }
+        Ok(files)
+    };
+    let files = read().with_context(|| format!("{} cannot be read", dir.display()))?;
+    Ok(files.iter().map(|(name, text)| format!("{name}\n{text}\n")).collect())
 }
 
 /// Runs a command and, only if it fails, says its last line.
@@ -48,4 +156,30 @@ pub(crate) fn quietly(command: xshell::Cmd<'_>) -> Result<()> {
     let said = String::from_utf8_lossy(&said);
     let last = said.lines().rev().map(str::trim).find(|line| !line.is_empty());
     bail!("{}", last.unwrap_or("it said nothing"));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{cell::Cell, env, fs, process};
+
+    use anyhow::bail;
+
+    use super::once;
+
+    #[test]
+    fn what_was_made_is_made_again_only_from_another_input_or_after_a_failure() {
+        let stamp = env::temp_dir().join(format!("attune-xtask-stamp-{}", process::id()));
+        let made = Cell::new(0);
+        let make = || {
+            made.set(made.get() + 1);
+            if made.get() == 1 { bail!("no network") } else { Ok(()) }
+        };
+        once(&stamp, "a", make).unwrap_err();
+        once(&stamp, "a", make).unwrap();
+        once(&stamp, "a", make).unwrap();
+        assert_eq!(made.get(), 2);
+        once(&stamp, "b", make).unwrap();
+        assert_eq!(made.get(), 3);
+        fs::remove_file(stamp).unwrap();
+    }
 }

@@ -1,7 +1,11 @@
 //! The servers of other people that cells of the matrix run against.
 
+mod litellm;
+mod llama_cpp;
+mod prism;
 mod running;
 mod stdy;
+mod transformers_serve;
 
 use anyhow::Result;
 use xshell::Shell;
@@ -14,6 +18,14 @@ use crate::metadata::Workspace;
 pub(crate) enum Server {
     /// A mock made from OpenAI's specification, which streams.
     Stdy,
+    /// A mock made from OpenAI's specification, which is strict with it and streams nothing.
+    Prism,
+    /// A proxy, here before a model that always says the same.
+    LiteLlm,
+    /// Models of `PyTorch`, here a tiny one with random weights.
+    TransformersServe,
+    /// llama.cpp's models, here a tiny one with random weights.
+    LlamaCpp,
 }
 
 impl Server {
@@ -21,6 +33,10 @@ impl Server {
     pub(crate) fn variable(self) -> &'static str {
         match self {
             Self::Stdy => "ATTUNE_TEST_STDY",
+            Self::Prism => "ATTUNE_TEST_PRISM",
+            Self::LiteLlm => "ATTUNE_TEST_LITELLM",
+            Self::TransformersServe => "ATTUNE_TEST_TRANSFORMERS_SERVE",
+            Self::LlamaCpp => "ATTUNE_TEST_LLAMA_CPP",
         }
     }
 
@@ -33,6 +49,10 @@ impl Server {
         let port = running::free_port()?;
         let launch = match self {
             Self::Stdy => stdy::launch(sh, workspace, port),
+            Self::Prism => prism::launch(sh, workspace, port),
+            Self::LiteLlm => litellm::launch(sh, workspace, port),
+            Self::TransformersServe => transformers_serve::launch(sh, workspace, port),
+            Self::LlamaCpp => llama_cpp::launch(sh, workspace, port),
         }?;
         running::start(launch, port, &workspace.tools_dir().join("logs"))
     }

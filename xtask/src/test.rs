@@ -14,7 +14,7 @@ use xshell::Shell;
 use crate::{
     flags,
     metadata::Workspace,
-    python,
+    python::Environment,
     servers::{Running, Server},
     test::{
         build::{Built, Executable, Wanted},
@@ -195,6 +195,9 @@ fn run_cell(
     Ok(Row::new(cell.name, tally, start.elapsed()))
 }
 
+/// The official Python client.
+const CLIENT: Environment = Environment::new("client");
+
 /// What a cell needed, found or started; a server is stopped when this is dropped.
 #[derive(Debug)]
 enum Found {
@@ -207,7 +210,7 @@ impl Found {
     fn what(need: Need, sh: &Shell, workspace: &Workspace) -> Result<Self> {
         Ok(match need {
             Need::Nothing => Self::Nothing,
-            Need::PythonClient => Self::Python(python::environment(sh, workspace)?),
+            Need::PythonClient => Self::Python(CLIENT.install(sh, workspace)?.python()),
             Need::Server(server) => Self::Server(server, server.start(sh, workspace)?),
         })
     }

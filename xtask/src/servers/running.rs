@@ -19,17 +19,38 @@ pub(super) struct Launch {
     name: &'static str,
     program: PathBuf,
     args: Vec<OsString>,
+    env: Vec<(&'static str, OsString)>,
+    base: &'static str,
     ready: &'static str,
     patience: Duration,
 }
 
 impl Launch {
     pub(super) fn new(name: &'static str, program: PathBuf) -> Self {
-        Self { name, program, args: Vec::new(), ready: "/", patience: Duration::from_secs(60) }
+        Self {
+            name,
+            program,
+            args: Vec::new(),
+            env: Vec::new(),
+            base: "",
+            ready: "/",
+            patience: Duration::from_secs(60),
+        }
     }
 
     pub(super) fn with_args(mut self, args: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
         self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    pub(super) fn with_env(mut self, name: &'static str, value: impl Into<OsString>) -> Self {
+        self.env.push((name, value.into()));
+        self
+    }
+
+    /// The path under which the API lies, such as `/v1`.
+    pub(super) fn with_base(mut self, base: &'static str) -> Self {
+        self.base = base;
         self
     }
 
@@ -87,12 +108,12 @@ pub(super) fn start(launch: Launch, port: u16, logs: &Path) -> Result<Running> {
     let output =
         File::create(&log).with_context(|| format!("{} cannot be written", log.display()))?;
     let mut command = on_a_leash()?;
-    command.arg(&launch.program).args(&launch.args);
+    command.arg(&launch.program).args(&launch.args).envs(launch.env);
     command.stdin(Stdio::piped()).stdout(output.try_clone()?).stderr(output);
     let mut shell =
         command.spawn().with_context(|| format!("{} cannot be started", launch.name))?;
     let leash = shell.stdin.take();
-    let base_url = format!("http://127.0.0.1:{port}");
+    let base_url = format!("http://127.0.0.1:{port}{}", launch.base);
     let mut running = Running { base_url, log, leash, shell };
     let start = Instant::now();
     while !answers(port, launch.ready) {

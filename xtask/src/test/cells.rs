@@ -23,6 +23,10 @@ const CELLS: &[Cell] = &[
     cell("trainers", "embedded", "trainers::embedded"),
     cell("trainers", "hosted", "trainers::hosted"),
     server("stdy", "servers::stdy", Server::Stdy),
+    server("prism", "servers::prism", Server::Prism),
+    server("litellm", "servers::litellm", Server::LiteLlm),
+    server("transformers", "servers::transformers_serve", Server::TransformersServe),
+    server("llama-cpp", "servers::llama_cpp", Server::LlamaCpp),
     cell("product", "parity", "parity"),
     cell("product", "cli", "cli"),
     Cell { axis: "product", name: "python", module: "python_client", need: Need::PythonClient },
@@ -137,7 +141,7 @@ mod tests {
         check(
             "test",
             expect![
-                "unit doc backends/embedded backends/http backends/scripted stores/memory stores/json stores/sqlite trainers/embedded trainers/hosted servers/stdy product/parity product/cli product/python"
+                "unit doc backends/embedded backends/http backends/scripted stores/memory stores/json stores/sqlite trainers/embedded trainers/hosted servers/stdy servers/prism servers/litellm servers/transformers servers/llama-cpp product/parity product/cli product/python"
             ],
         );
     }

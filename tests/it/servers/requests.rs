@@ -1,0 +1,89 @@
+//! Every request that the client can make, for mocks that check requests against OpenAI's
+//! specification.
+
+mod assistants;
+mod chat;
+mod files;
+mod fine_tuning;
+mod models;
+mod raw;
+
+use std::future::IntoFuture;
+
+use openai_api::Error;
+
+pub use self::assistants::assistants;
+pub use self::chat::{chat, chats};
+pub use self::files::files;
+pub use self::fine_tuning::fine_tuning;
+pub use self::models::models;
+pub use self::raw::examples;
+
+/// What came of one request: the operation, as the specification names it, and the answer.
+pub type Sent = (String, Result<(), Error>);
+
+/// A request that a mock refuses, or answers with an error, through no fault of ours.
+#[derive(Debug)]
+pub struct Fault {
+    /// How the names of such requests begin.
+    pub what: &'static str,
+    /// The status that the mock answers with.
+    pub status: u16,
+    pub why: &'static str,
+}
+
+/// Makes a test of every group of requests: all are accepted, but for `$faults`.
+macro_rules! request_tests {
+    ($client:expr, $faults:expr, [$($test:ident: $requests:ident),* $(,)?]) => {$(
+        #[tokio::test]
+        #[ignore = "`cargo xtask test` runs it, with the server that it starts"]
+        async fn $test() {
+            let sent = $crate::servers::requests::$requests(&$client).await;
+            $crate::servers::requests::check(&sent, $faults);
+        }
+    )*};
+    ($client:expr, $faults:expr) => {
+        $crate::servers::requests::request_tests!($client, $faults, [
+            requests_for_models_are_accepted: models,
+            requests_for_chat_are_accepted: chat,
+            requests_for_files_are_accepted: files,
+            requests_for_fine_tuning_are_accepted: fine_tuning,
+            requests_for_assistants_are_accepted: assistants,
+            the_examples_of_the_specification_are_accepted: examples,
+        ]);
+    };
+}
+pub(super) use request_tests;
+
+/// Whether all were accepted, but for those that `faults` name.
+#[track_caller]
+pub fn check(sent: &[Sent], faults: &[Fault]) {
+    assert!(!sent.is_empty());
+    let mut complaints = String::new();
+    for (what, result) in sent {
+        let Err(err) = result else { continue };
+        let status = err.as_api().map(|api| api.status);
+        let known = |f: &&Fault| what.starts_with(f.what) && status == Some(f.status);
+        match faults.iter().find(known) {
+            // libtest shows it with `--nocapture`.
+            Some(fault) => eprintln!("{what}: {} {}", fault.status, fault.why),
+            None => complaints += &format!("{what}: {err:?}\n"),
+        }
+    }
+    for fault in faults {
+        let mut concerned = sent.iter().filter(|(what, _)| what.starts_with(fault.what)).peekable();
+        let is_so = |result: &Result<(), Error>| {
+            let err = result.as_ref().err().and_then(Error::as_api);
+            err.is_some_and(|api| api.status == fault.status)
+        };
+        if concerned.peek().is_some() && !concerned.any(|(_, result)| is_so(result)) {
+            complaints += &format!("no longer so, and to be taken off the list: {fault:?}\n");
+        }
+    }
+    assert!(complaints.is_empty(), "{complaints}");
+}
+
+/// Sends a request and notes what came of it.
+async fn send<T>(operation: &str, request: impl IntoFuture<Output = Result<T, Error>>) -> Sent {
+    (operation.to_owned(), request.await.map(drop))
+}

@@ -1,0 +1,11 @@
+use openai_api::Client;
+
+use super::{Sent, send};
+
+/// Every request about models.
+pub async fn models(client: &Client) -> Vec<Sent> {
+    vec![
+        send("GET /models", client.list_models()).await,
+        send("GET /models/{model}", client.model(&"gpt-4o".into())).await,
+    ]
+}
