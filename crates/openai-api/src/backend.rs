@@ -61,6 +61,44 @@ pub trait ChatBackendExt: ChatBackend {
         async { Ok(self.complete(request).await?.text()) }
     }
 
+    /// Completes a chat with an answer of a Rust type.
+    ///
+    /// A request without a [response format](ChatRequest::response_format) gets
+    /// [the type's](crate::ResponseFormat::of).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotParsed`](crate::Error::NotParsed) if the model refused, was cut short or wrote
+    /// something else; [`Error::InvalidRequest`](crate::Error::InvalidRequest) if no strict schema
+    /// tells the type; those of [`complete`](ChatBackend::complete).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use openai_api::{ChatBackend, ChatBackendExt as _, ChatRequest, Message};
+    /// # use openai_api::schemars;
+    ///
+    /// #[derive(serde::Deserialize, schemars::JsonSchema)]
+    /// struct Mood {
+    ///     reasoning: String,
+    ///     /// From -1, bad, to 1, good.
+    ///     score: f32,
+    /// }
+    ///
+    /// # async fn run(backend: impl ChatBackend) -> openai_api::Result<()> {
+    /// let question = Message::user("What a lovely day!");
+    /// let mood: Mood = backend.complete_as(ChatRequest::new("m", vec![question])).await?.value;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "schema")]
+    fn complete_as<T: schemars::JsonSchema + serde::de::DeserializeOwned>(
+        &self,
+        request: ChatRequest,
+    ) -> impl Future<Output = Result<crate::structured::Parsed<T>>> + Send {
+        crate::structured::complete_as(self, request)
+    }
+
     /// Completes a chat by streaming it, for backends that stream better than they complete.
     fn complete_via_stream(
         &self,

@@ -70,6 +70,10 @@ pub enum Error {
         /// Where it went wrong.
         source: BoxError,
     },
+    /// The answer is not of the type asked for.
+    #[cfg(feature = "schema")]
+    #[error(transparent)]
+    NotParsed(Box<crate::structured::NotParsed>),
     /// The request cannot be sent as it is.
     #[error("{field}: {problem}")]
     InvalidRequest {

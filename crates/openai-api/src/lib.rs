@@ -14,7 +14,7 @@ mod embedding;
 mod error;
 mod file;
 mod fine_tuning;
-#[cfg(feature = "webhook")]
+#[cfg(any(feature = "schema", feature = "webhook"))]
 mod json_fault;
 mod message;
 mod meta;
@@ -28,6 +28,8 @@ mod retry;
 mod spelled;
 #[cfg(feature = "http")]
 pub mod sse;
+#[cfg(feature = "schema")]
+mod structured;
 mod tagged;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -68,7 +70,7 @@ pub use crate::fine_tuning::{
     FineTuningMethod, FineTuningStatus, GraderRun, GraderValidated, Hyperparameters, Integration,
     MethodOptions, ReinforcementOptions, Wandb,
 };
-#[cfg(feature = "webhook")]
+#[cfg(any(feature = "schema", feature = "webhook"))]
 pub use crate::json_fault::JsonFault;
 pub use crate::message::{Content, ContentPart, ImageUrl, KnownPart, Message, Role};
 pub use crate::meta::{Meta, RateLimits, Window};
@@ -87,8 +89,13 @@ pub use crate::response::{
 #[cfg(feature = "retry")]
 pub use crate::retry::{Retry, RetryPolicy};
 pub use crate::spelled::Spelled;
+#[cfg(feature = "schema")]
+pub use crate::structured::{NotParsed, NotParsedReason, Parsed, StrictSchema, Toolbox};
 pub use crate::tool::{FunctionCall, FunctionDefinition, Tool, ToolCall, ToolKind};
 #[cfg(feature = "webhook")]
 pub use crate::webhook::{
     WebhookData, WebhookError, WebhookEvent, WebhookEventKind, WebhookVerifier,
 };
+/// What derives the schemas of types; the version must be this one.
+#[cfg(feature = "schema")]
+pub use schemars;

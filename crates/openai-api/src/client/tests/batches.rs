@@ -86,7 +86,7 @@ async fn a_line_that_is_no_answer_ends_the_answers() {
 async fn an_input_file_holds_what_chatting_would_send() {
     let file = BatchRequest::to_jsonl(&[BatchRequest::chat("q1", &question()).unwrap()]).unwrap();
     expect_test::expect![[r#"
-        {"custom_id":"q1","method":"POST","url":"/v1/chat/completions","body":{"messages":[{"content":"hi","role":"user"}],"model":"m"}}
+        {"custom_id":"q1","method":"POST","url":"/v1/chat/completions","body":{"model":"m","messages":[{"role":"user","content":"hi"}]}}
     "#]]
     .assert_eq(std::str::from_utf8(&file).unwrap());
 }

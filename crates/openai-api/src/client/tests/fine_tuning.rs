@@ -53,7 +53,7 @@ async fn a_reinforcement_job_carries_its_grader() {
     let request = CreateFineTuningJob::new("o4-mini", "file-1").with_method(method);
     client.create_fine_tuning_job(request).await.unwrap();
     expect_test::expect![[r#"
-        POST /v1/fine_tuning/jobs {"model":"o4-mini","training_file":"file-1","method":{"type":"reinforcement","reinforcement":{"grader":{"operation":"eq","type":"string_check"},"hyperparameters":{"reasoning_effort":"medium","compute_multiplier":"auto"}}}}
+        POST /v1/fine_tuning/jobs {"model":"o4-mini","training_file":"file-1","method":{"type":"reinforcement","reinforcement":{"grader":{"type":"string_check","operation":"eq"},"hyperparameters":{"reasoning_effort":"medium","compute_multiplier":"auto"}}}}
     "#]]
     .assert_eq(&told(&server));
 }
@@ -68,7 +68,7 @@ async fn a_job_is_sent_in_its_dialect() {
     let error = client.create_fine_tuning_job(request().with_seed(1)).await.unwrap_err();
     assert_eq!(error.to_string(), "seed: Mistral takes none; leave it out");
     expect_test::expect![[r#"
-        POST /v1/fine_tuning/jobs {"auto_start":true,"hyperparameters":{},"model":"m","training_files":[{"file_id":"file-1","weight":1.0}]}
+        POST /v1/fine_tuning/jobs {"model":"m","training_files":[{"file_id":"file-1","weight":1.0}],"auto_start":true,"hyperparameters":{}}
     "#]]
     .assert_eq(&told(&server));
 }
@@ -136,7 +136,7 @@ async fn a_grader_is_validated_and_run() {
     assert_eq!((run.reward, &run.sub_rewards["a"]), (0.5, &json!(1.0)));
     expect_test::expect![[r#"
         POST /v1/fine_tuning/alpha/graders/validate {"grader":{"type":"string_check"}}
-        POST /v1/fine_tuning/alpha/graders/run {"grader":{"type":"string_check"},"item":{"label":"tarn"},"model_sample":"tarn"}
+        POST /v1/fine_tuning/alpha/graders/run {"grader":{"type":"string_check"},"model_sample":"tarn","item":{"label":"tarn"}}
     "#]]
     .assert_eq(&told(&server));
 }

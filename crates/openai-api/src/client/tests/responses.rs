@@ -390,7 +390,7 @@ async fn conversations_are_begun_changed_and_filled() {
         POST /v1/conversations {"items":[{"role":"user","content":"Hello!","type":"message"}],"metadata":{"a":"b"}}
         GET /v1/conversations/conv_1
         POST /v1/conversations/conv_1 {"metadata":{"a":"b"}}
-        POST /v1/conversations/conv_1/items {"items":[{"content":"Hello!","role":"user","type":"message"}]}
+        POST /v1/conversations/conv_1/items {"items":[{"role":"user","content":"Hello!","type":"message"}]}
         GET /v1/conversations/conv_1/items
         GET /v1/conversations/conv_1/items/msg_1
         DELETE /v1/conversations/conv_1/items/msg_1
