@@ -16,6 +16,8 @@ mod file;
 mod fine_tuning;
 #[cfg(any(feature = "schema", feature = "webhook"))]
 mod json_fault;
+#[cfg(feature = "limit")]
+mod limit;
 mod message;
 mod meta;
 mod model;
@@ -72,6 +74,8 @@ pub use crate::fine_tuning::{
 };
 #[cfg(any(feature = "schema", feature = "webhook"))]
 pub use crate::json_fault::JsonFault;
+#[cfg(feature = "limit")]
+pub use crate::limit::Limit;
 pub use crate::message::{Content, ContentPart, ImageUrl, KnownPart, Message, Role};
 pub use crate::meta::{Meta, RateLimits, Window};
 pub use crate::model::{Model, ModelId};

@@ -1,4 +1,4 @@
-//! The client, and `Retry` around it, against a server that is a model of one trick: it echoes.
+//! The client, and `Retry` and `Limit` around it, against a server that is a model of one trick: it echoes.
 
 use serde_json::{Value, json};
 
@@ -78,6 +78,17 @@ mod client {
 mod retry {
     crate::chat_backend_conformance! {
         backend: super::Retry::new(super::served().await),
+        offer: super::Offer::new("echo").with_echo(),
+    }
+}
+
+#[cfg(feature = "limit")]
+mod limit {
+    crate::chat_backend_conformance! {
+        backend: crate::Limit::new(super::served().await)
+            .with_requests_per_minute(100)
+            .with_tokens_per_minute(100_000)
+            .with_concurrency(1),
         offer: super::Offer::new("echo").with_echo(),
     }
 }
