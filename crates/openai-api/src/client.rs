@@ -30,6 +30,7 @@ mod secrets;
 mod tests;
 mod tls;
 mod transport;
+mod uploads;
 
 use std::fmt;
 use std::sync::Arc;
@@ -47,6 +48,7 @@ use self::key::KeySource;
 pub use self::key::{Key, KeyProvider};
 pub use self::list::{Entry, List};
 pub use self::responses::ResponseStream;
+use self::uploads::UploadSizes;
 use crate::error::{Error, Result};
 use crate::retry::RetryPolicy;
 
@@ -132,6 +134,7 @@ struct Inner {
     deployments: Option<Arc<Deployments>>,
     timeouts: Timeouts,
     retry: RetryPolicy,
+    uploads: UploadSizes,
 }
 
 /// How long to wait for what.

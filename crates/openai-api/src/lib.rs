@@ -36,6 +36,7 @@ mod tagged;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod tool;
+mod upload;
 #[cfg(feature = "webhook")]
 mod webhook;
 mod wire;
@@ -96,6 +97,7 @@ pub use crate::spelled::Spelled;
 #[cfg(feature = "schema")]
 pub use crate::structured::{NotParsed, NotParsedReason, Parsed, StrictSchema, Toolbox};
 pub use crate::tool::{FunctionCall, FunctionDefinition, Tool, ToolCall, ToolKind};
+pub use crate::upload::{CreateUpload, Upload, UploadOptions, UploadPart, UploadStatus};
 #[cfg(feature = "webhook")]
 pub use crate::webhook::{
     WebhookData, WebhookError, WebhookEvent, WebhookEventKind, WebhookVerifier,

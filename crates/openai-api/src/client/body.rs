@@ -85,11 +85,29 @@ impl From<Vec<u8>> for Body {
 }
 
 impl Piece {
-    fn len(&self) -> u64 {
+    pub(super) fn len(&self) -> u64 {
         match self {
             Self::Memory(bytes) => bytes.len() as u64,
             Self::Disk { length, .. } => *length,
         }
+    }
+
+    /// Cuts it into pieces of `size` bytes, the last of which may be shorter.
+    pub(super) fn cut(&self, size: u64) -> impl Iterator<Item = Self> {
+        let total = self.len();
+        (0..total.div_ceil(size)).map(move |place| {
+            let start = place * size;
+            let length = size.min(total - start);
+            match self {
+                // What lies in memory has a length that fits.
+                Self::Memory(bytes) => {
+                    Self::Memory(bytes.slice(start as usize..(start + length) as usize))
+                }
+                Self::Disk { path, offset, .. } => {
+                    Self::Disk { path: Arc::clone(path), offset: offset + start, length }
+                }
+            }
+        })
     }
 }
 

@@ -10,6 +10,7 @@ use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use crate::client::azure::Azure;
 use crate::client::connection::{ProxyChoice, Route};
 use crate::client::key::{Key, KeyProvider, KeySource};
+use crate::client::uploads::UploadSizes;
 use crate::client::{Client, Inner, Timeouts, header};
 use crate::error::{Error, Result};
 use crate::retry::RetryPolicy;
@@ -43,6 +44,7 @@ pub struct ClientBuilder {
     headers: Vec<(String, String)>,
     timeouts: Timeouts,
     retry: RetryPolicy,
+    uploads: UploadSizes,
     route: Route,
     http: Option<reqwest::Client>,
 }
@@ -62,6 +64,7 @@ impl Default for ClientBuilder {
                 idle: Duration::from_secs(120),
             },
             retry: RetryPolicy::default(),
+            uploads: UploadSizes::default(),
             route: Route::default(),
             http: None,
         }
@@ -219,6 +222,23 @@ impl ClientBuilder {
         self
     }
 
+    /// Sets up to which size a file is uploaded as a whole: 512 000 000 bytes by default, which is as
+    /// much as OpenAI takes.
+    ///
+    /// What is larger goes up [in parts](Client::upload_file).
+    #[must_use]
+    pub fn whole_upload_limit(mut self, bytes: u64) -> Self {
+        self.uploads.whole = bytes;
+        self
+    }
+
+    /// Sets how large the parts of an upload are: 64 MiB by default, which is as much as OpenAI takes.
+    #[must_use]
+    pub fn upload_part_size(mut self, bytes: u64) -> Self {
+        self.uploads.part = bytes;
+        self
+    }
+
     /// Sets how often, and after which waits, a request is sent again.
     #[must_use]
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
@@ -296,6 +316,9 @@ impl ClientBuilder {
             Place::Url(url) => (parse_base_url(url)?, None, false),
             Place::Azure(azure) => (azure.base_url()?, azure.deployments()?, true),
         };
+        if self.uploads.part == 0 {
+            return Err(Error::invalid("upload part size", "must be at least one byte"));
+        }
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(USER_AGENT, header("user agent", &self.user_agent)?);
@@ -332,6 +355,7 @@ impl ClientBuilder {
             deployments: deployments.map(Arc::new),
             timeouts: self.timeouts,
             retry: self.retry,
+            uploads: self.uploads,
         };
         Ok(Client { inner: Arc::new(inner) })
     }

@@ -16,13 +16,26 @@ pub(super) struct Form {
     pub(super) body: Body,
 }
 
+/// What is said of the file in a form.
+pub(super) struct Attachment<'a> {
+    /// The name of its field.
+    pub(super) field: &'a str,
+    /// Its own name.
+    pub(super) name: &'a str,
+    pub(super) mime_type: &'a str,
+}
+
 impl Form {
-    /// A form with a few texts and, last, a file: its field's name, its own name and its content.
+    /// A form with a few texts and, last, a file.
     pub(super) fn new(
         texts: &[(&str, &str)],
-        (field, name): (&str, &str),
+        file: Attachment<'_>,
         content: Piece,
     ) -> Result<Self> {
+        let Attachment { field, name, mime_type } = file;
+        if mime_type.contains(|c: char| c.is_ascii_control()) {
+            return Err(Error::invalid("MIME type", "has a line break or the like in it"));
+        }
         let boundary = format!("attune-{:032x}", fastrand::u128(..));
         let content_type =
             HeaderValue::from_str(&format!("multipart/form-data; boundary={boundary}"))
@@ -35,7 +48,7 @@ impl Form {
         }
         head.push_str(&format!(
             "--{boundary}\r\ncontent-disposition: form-data; name=\"{field}\"; filename=\"{}\"\r\n\
-             content-type: application/octet-stream\r\n\r\n",
+             content-type: {mime_type}\r\n\r\n",
             escape(name),
         ));
         let tail = format!("\r\n--{boundary}--\r\n");

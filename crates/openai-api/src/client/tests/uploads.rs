@@ -1,5 +1,7 @@
 //! Files on their way to the server.
 
+mod parts;
+
 use std::io::Write as _;
 use std::time::Duration;
 
@@ -7,7 +9,7 @@ use serde_json::json;
 
 use super::serve;
 use crate::testing::{Reply, Request};
-use crate::{Error, FilePurpose};
+use crate::{Error, FilePurpose, UploadOptions};
 
 fn uploaded() -> Reply {
     Reply::json(200, json!({"id": "file-1", "bytes": 3, "filename": "a", "purpose": "fine-tune"}))
@@ -67,6 +69,41 @@ async fn an_upload_from_disk_goes_out_in_pieces_with_its_length() {
 }
 
 #[tokio::test]
+async fn what_the_options_say_of_a_file_is_sent_along() {
+    let (server, client) = serve([uploaded(), uploaded()]).await;
+    let options = UploadOptions::new(FilePurpose::UserData)
+        .with_name("lake.txt")
+        .with_mime_type("text/plain")
+        .with_expiry(Duration::from_secs(3600));
+    let file = tempfile::NamedTempFile::new().unwrap();
+    client.upload_file(file.path(), options.clone()).await.unwrap();
+    expect_test::expect![[r#"
+        --BOUNDARY
+        content-disposition: form-data; name="purpose"
+
+        user_data
+        --BOUNDARY
+        content-disposition: form-data; name="expires_after[anchor]"
+
+        created_at
+        --BOUNDARY
+        content-disposition: form-data; name="expires_after[seconds]"
+
+        3600
+        --BOUNDARY
+        content-disposition: form-data; name="file"; filename="lake.txt"
+        content-type: text/plain
+
+
+        --BOUNDARY--
+    "#]]
+    .assert_eq(&form(&server.requests()[0]));
+
+    let error = client.upload_bytes("a", "x", options.with_mime_type("a\r\nb")).await.unwrap_err();
+    assert!(matches!(error, Error::InvalidRequest { field: "MIME type", .. }), "{error:?}");
+}
+
+#[tokio::test]
 async fn a_file_that_cannot_be_read_is_named() {
     let (server, client) = serve([]).await;
     let folder = tempfile::tempdir().unwrap();
@@ -84,7 +121,7 @@ async fn a_file_that_becomes_shorter_is_named() {
     file.as_file().set_len(1 << 20).unwrap();
     let content = crate::client::form::on_disk(file.path()).await.unwrap();
     file.as_file().set_len(1 << 10).unwrap();
-    let error = client.upload("f", content, &FilePurpose::FineTune).await.unwrap_err();
+    let error = client.upload("f", content, &FilePurpose::FineTune.into()).await.unwrap_err();
     assert!(matches!(&error, Error::File { path, .. } if path == file.path()), "{error:?}");
     expect_test::expect!["it became shorter meanwhile"]
         .assert_eq(&std::error::Error::source(&error).unwrap().to_string());
