@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::open_enum::string_id;
 use crate::response::ResponseItem;
+use crate::shown::shows_no_text;
 use crate::wire::{Field as _, plain_field, wire};
 
 string_id! {
@@ -60,7 +61,7 @@ wire! {
 }
 
 /// The conversation that a response belongs to: by its id alone, or by an object with it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 #[non_exhaustive]
 pub enum ConversationRef {
@@ -71,6 +72,8 @@ pub enum ConversationRef {
     /// What this version does not know, as it came.
     Other(Value),
 }
+
+shows_no_text! { ConversationRef }
 
 impl ConversationRef {
     /// The conversation's id.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::chat::Usage;
 use crate::model::ModelId;
 use crate::open_enum::open_enum;
+use crate::shown::shows_no_text;
 use crate::wire::{Field as _, plain_field, wire};
 
 wire! {
@@ -61,7 +62,7 @@ open_enum! {
 }
 
 /// What to embed; each text gives one vector.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 #[non_exhaustive]
 pub enum EmbeddingInput {
@@ -74,6 +75,8 @@ pub enum EmbeddingInput {
     /// Several texts as tokens of the model's.
     TokenLists(Vec<Vec<u32>>),
 }
+
+shows_no_text! { EmbeddingInput }
 
 plain_field! {
     EmbeddingInput: Self::Text(String::new()) => |_| false,
@@ -122,11 +125,13 @@ wire! {
 /// A vector, sent as numbers or in base64; it goes out in the form in which it came.
 ///
 /// It derefs to a slice of its numbers.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct EmbeddingVector {
     numbers: Vec<f32>,
     is_base64: bool,
 }
+
+shows_no_text! { EmbeddingVector }
 
 impl EmbeddingVector {
     /// The numbers by themselves.

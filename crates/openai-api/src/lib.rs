@@ -27,6 +27,7 @@ mod page;
 mod response;
 #[cfg(feature = "retry")]
 mod retry;
+mod shown;
 mod spelled;
 #[cfg(feature = "http")]
 pub mod sse;

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
 use crate::open_enum::open_enum;
+use crate::shown::shows_no_text;
 use crate::tool::ToolCall;
 use crate::wire::{Field as _, plain_field, wire};
 
@@ -75,7 +76,7 @@ impl Message {
 }
 
 /// What a message says: plain text, or parts of text and images.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 #[non_exhaustive]
 pub enum Content {
@@ -119,7 +120,7 @@ impl From<Vec<ContentPart>> for Content {
 }
 
 /// A part of a message's content.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 #[non_exhaustive]
 pub enum ContentPart {
@@ -161,7 +162,7 @@ impl ContentPart {
 }
 
 /// The kinds of part that every server knows.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum KnownPart {
@@ -184,6 +185,8 @@ pub enum KnownPart {
         extra: Map<String, Value>,
     },
 }
+
+shows_no_text! { Content, ContentPart, KnownPart }
 
 wire! {
     /// An image by its URL, which may be a `data:` URL that holds the image.

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::message::ContentPart;
 use crate::model::ModelId;
+use crate::shown::shows_no_text;
 use crate::wire::{Field as _, plain_field, wire};
 
 wire! {
@@ -34,7 +35,7 @@ impl ModerationRequest {
 }
 
 /// What to look at.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 #[non_exhaustive]
 pub enum ModerationInput {
@@ -45,6 +46,8 @@ pub enum ModerationInput {
     /// Text and images that belong together and have one result.
     Parts(Vec<ContentPart>),
 }
+
+shows_no_text! { ModerationInput }
 
 plain_field! {
     ModerationInput: Self::Text(String::new()) => |_| false,

@@ -32,7 +32,7 @@ macro_rules! tagged {
         }
     ) => {
         $(#[$meta])*
-        #[derive(Clone, Debug, PartialEq, ::serde::Serialize)]
+        #[derive(Clone, PartialEq, ::serde::Serialize)]
         #[serde(untagged)]
         #[non_exhaustive]
         pub enum $name {
@@ -40,6 +40,8 @@ macro_rules! tagged {
             /// One of a kind that this version does not know; sent as it came.
             Other(::serde_json::Value),
         }
+
+        $crate::shown::shows_no_text! { $name }
 
         const _: () = {
             use ::serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};

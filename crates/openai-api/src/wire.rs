@@ -286,6 +286,8 @@ pub(crate) const TYPE: &str = "type";
 /// `pub struct Thing tagged "thing"` is one whose `type`, not its `object`, is its own: an entry of a
 /// [union](crate::tagged).
 ///
+/// `Debug` tells [how long texts are](crate::shown) and not what they say.
+///
 /// Each struct has `extra` besides, and `blank()` within the crate, to begin a constructor with.
 macro_rules! wire {
     (
@@ -300,7 +302,7 @@ macro_rules! wire {
         $( own { $( $(#[$own_meta:meta])* pub $own:ident : $own_type:ty, )* } )?
     ) => {
         $(#[$meta])*
-        #[derive(Clone, Debug, PartialEq)]
+        #[derive(Clone, PartialEq)]
         #[non_exhaustive]
         pub struct $type {
             $( $(#[$field_meta])* pub $field: $field_type, )*
@@ -343,6 +345,14 @@ macro_rules! wire {
                     deserializer: D,
                 ) -> Result<Option<Self>, D::Error> {
                     ::serde::Deserialize::deserialize(deserializer)
+                }
+            }
+
+            impl ::std::fmt::Debug for $type {
+                fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                    let mut shown = $crate::shown::fields(f, stringify!($type), self);
+                    $( $( shown.field(stringify!($own), &self.$own); )* )?
+                    shown.finish()
                 }
             }
 

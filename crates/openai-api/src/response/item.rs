@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::file::FileId;
 use crate::message::{ImageUrl, Role};
 use crate::open_enum::open_enum;
+use crate::shown::shows_no_text;
 use crate::tagged::tagged;
 use crate::wire::{Field as _, plain_field, wire};
 
@@ -106,7 +107,7 @@ open_enum! {
 }
 
 /// What a message says, or a function gave: plain text, or parts.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 #[non_exhaustive]
 pub enum ResponseContent {
@@ -117,6 +118,8 @@ pub enum ResponseContent {
     /// What this version does not know, as it came.
     Other(Value),
 }
+
+shows_no_text! { ResponseContent }
 
 impl ResponseContent {
     /// All text parts joined.

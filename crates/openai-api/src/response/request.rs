@@ -8,6 +8,7 @@ use crate::conversation::ConversationRef;
 use crate::model::ModelId;
 use crate::open_enum::open_enum;
 use crate::response::{ResponseId, ResponseItem};
+use crate::shown::shows_no_text;
 use crate::tagged::tagged;
 use crate::tool::Tool;
 use crate::wire::{Field as _, plain_field, wire};
@@ -181,7 +182,7 @@ impl ResponseRequest {
 }
 
 /// What to answer, or the instructions for it: a text, or items.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 #[non_exhaustive]
 pub enum ResponseInput {
@@ -192,6 +193,8 @@ pub enum ResponseInput {
     /// What this version does not know, as it came.
     Other(Value),
 }
+
+shows_no_text! { ResponseInput }
 
 plain_field! {
     ResponseInput: Self::Text(String::new()) => |_| false,
