@@ -1,5 +1,6 @@
 //! Answers and tools whose JSON is of a Rust type.
 
+mod response;
 mod strict;
 #[cfg(test)]
 mod tests;
@@ -243,6 +244,9 @@ pub enum NotParsedReason {
     /// A filter took the answer away.
     #[error("a content filter took the answer away")]
     Filtered,
+    /// The response failed, was cancelled or is still under way.
+    #[error("the response is not complete; look at its status")]
+    Unfinished,
     /// The model wants tools called first.
     #[error("the model called tools instead of answering; run them and ask again")]
     CalledTools,
@@ -273,8 +277,7 @@ impl ChatCompletion {
         if text.is_empty() && message.is_some_and(|message| !message.tool_calls.is_empty()) {
             return Err(NotParsedReason::CalledTools);
         }
-        serde_json::from_str(without_fence(&text))
-            .map_err(|error| NotParsedReason::Mismatch(error.into()))
+        parse_text(&text)
     }
 }
 
@@ -310,6 +313,11 @@ fn refusal(message: &Message) -> Option<&str> {
 fn refusal_part(part: &Map<String, Value>) -> Option<&str> {
     let is_refusal = part.get("type")? == "refusal";
     part.get("refusal").filter(|_| is_refusal)?.as_str()
+}
+
+fn parse_text<T: DeserializeOwned>(text: &str) -> Result<T, NotParsedReason> {
+    serde_json::from_str(without_fence(text))
+        .map_err(|error| NotParsedReason::Mismatch(error.into()))
 }
 
 /// The JSON in a code block, if the text is one; its line breaks stay, so that lines count right.
