@@ -58,14 +58,19 @@ impl Body {
         }
     }
 
-    /// Opens it for one attempt; `sent` grows as it goes out.
-    pub(super) fn open(&self, sent: &Arc<AtomicU64>) -> reqwest::Body {
+    /// Opens it for one attempt; `sent` becomes what grows as it goes out, if that takes time.
+    pub(super) fn open(&self, sent: &mut Option<Arc<AtomicU64>>) -> reqwest::Body {
         if let Some(bytes) = self.as_short() {
             return bytes.clone().into();
         }
         let mut pieces = self.pieces.clone();
         pieces.reverse();
-        let flow = Flow { pieces, open: None, left: self.len(), sent: Arc::clone(sent) };
+        let flow = Flow {
+            pieces,
+            open: None,
+            left: self.len(),
+            sent: Arc::clone(sent.get_or_insert_default()),
+        };
         reqwest::Body::wrap(flow)
     }
 

@@ -108,7 +108,7 @@ impl Client {
             method,
             url,
             failure,
-            headers: HeaderMap::new(),
+            headers: self.inner.headers.clone(),
             body: None,
             limit: None,
         };
@@ -260,7 +260,7 @@ pub(super) struct Outgoing {
     pub(super) url: Url,
     /// Why the request cannot be sent.
     pub(super) failure: Option<Error>,
-    /// What goes with it besides the client's own.
+    /// What goes with it, the client's own included.
     pub(super) headers: HeaderMap,
     pub(super) body: Option<Body>,
     pub(super) limit: Option<Duration>,

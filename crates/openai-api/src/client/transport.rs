@@ -85,18 +85,19 @@ impl Outgoing {
         let mut request = Request::new(self.method.clone(), url.clone());
         let headers = request.headers_mut();
         if let Some(credentials) = credentials {
-            *headers = inner.headers.clone();
-            headers.extend(self.headers.clone());
-            headers.extend(credentials.header.clone());
+            headers.clone_from(&self.headers);
+            if let Some((name, value)) = &credentials.header {
+                headers.insert(name, value.clone());
+            }
         } else {
             headers.extend(inner.headers.get(USER_AGENT).map(|it| (USER_AGENT, it.clone())));
         }
-        let sent = Arc::new(AtomicU64::new(0));
+        let mut sent = None;
         if let (Some(body), Some(_)) = (&self.body, credentials) {
-            *request.body_mut() = Some(body.open(&sent));
+            *request.body_mut() = Some(body.open(&mut sent));
         }
         let exchange = inner.http.execute(request);
-        let response = patiently(exchange, inner.timeouts.read, &sent).await?;
+        let response = patiently(exchange, inner.timeouts.read, sent.as_deref()).await?;
         let failed = |error| sending_failed(error, url, inner.timeouts.connect);
         let secret = credentials.and_then(Credentials::secret);
         Ok(Answer::new(Arc::clone(inner), response.map_err(failed)?, secret))
@@ -107,14 +108,14 @@ impl Outgoing {
 async fn patiently<T>(
     exchange: impl Future<Output = T>,
     limit: Duration,
-    sent: &AtomicU64,
+    sent: Option<&AtomicU64>,
 ) -> Result<T> {
     let mut exchange = pin!(exchange);
     let mut seen = 0;
     loop {
         match timeout(limit, &mut exchange).await {
             Ok(response) => return Ok(response),
-            Err(_) => match sent.load(Ordering::Relaxed) {
+            Err(_) => match sent.map_or(0, |sent| sent.load(Ordering::Relaxed)) {
                 now if now > seen => seen = now,
                 _ => return Err(Error::Timeout { what: "response", limit }),
             },
