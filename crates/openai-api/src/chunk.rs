@@ -172,6 +172,8 @@ impl ChatAccumulator {
             });
             let choice = &mut completion.choices[place];
             choice.finish_reason = piece.finish_reason.or(choice.finish_reason.take());
+            add_logprobs(&mut choice.logprobs, piece.logprobs);
+            merge(&mut choice.extra, piece.extra);
             append(&mut choice.message, &mut self.calls[place], piece.delta);
         }
     }
@@ -198,6 +200,26 @@ fn append(message: &mut Message, calls: &mut Calls, delta: Delta) {
     }
     for piece in delta.tool_calls {
         calls.append(&mut message.tool_calls, piece);
+    }
+    // `reasoning_content` and the like grow too.
+    merge(&mut message.extra, delta.extra);
+}
+
+/// Puts how likely the tokens were behind that of those before.
+fn add_logprobs(all: &mut Option<Value>, more: Option<Value>) {
+    let Some(more) = more else { return };
+    let (Some(Value::Object(all)), Value::Object(more)) = (all.as_mut(), &more) else {
+        *all = Some(more);
+        return;
+    };
+    for (name, more) in more {
+        match (all.get_mut(name), more) {
+            (Some(Value::Array(all)), Value::Array(more)) => all.extend(more.iter().cloned()),
+            (_, Value::Null) => {}
+            (_, more) => {
+                all.insert(name.clone(), more.clone());
+            }
+        }
     }
 }
 
@@ -236,6 +258,27 @@ mod tests {
         assert_eq!((answer.id.as_str(), answer.text().as_str()), ("c", "Hello"));
         assert_eq!(answer.finish_reason(), Some(&FinishReason::Stop));
         assert_eq!(answer.usage.unwrap().prompt_tokens, 3);
+    }
+
+    #[test]
+    fn what_else_a_chunk_carries_adds_up_too() {
+        let mut answer = ChatAccumulator::default();
+        for json in [
+            r#"{"system_fingerprint":"f","service_tier":"flex","choices":[{"delta":{"reasoning_content":"so "},
+                "logprobs":{"content":[{"token":"a"}],"refusal":null}}]}"#,
+            r#"{"choices":[{"delta":{"content":"A","reasoning_content":"it is"},"x":1,
+                "logprobs":{"content":[{"token":"b"}]},"finish_reason":"stop"}]}"#,
+        ] {
+            answer.push(chunk(json));
+        }
+        let answer = answer.finish().unwrap();
+        assert_eq!(answer.system_fingerprint.as_deref(), Some("f"));
+        assert_eq!(answer.service_tier.as_deref(), Some("flex"));
+        let choice = &answer.choices[0];
+        assert_eq!(choice.message.extra["reasoning_content"], "so it is");
+        assert_eq!(choice.extra["x"], 1);
+        let tokens = serde_json::json!([{"token": "a"}, {"token": "b"}]);
+        assert_eq!(choice.logprobs.as_ref().unwrap()["content"], tokens);
     }
 
     #[test]

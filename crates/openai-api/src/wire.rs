@@ -391,7 +391,9 @@ macro_rules! wire {
                                     $( Key::Known(place) if place == Place::$field as usize => {
                                         let read = $crate::wire::wire!(@read map $($reader)?);
                                         value.seen.note(place, read.is_none());
-                                        value.$field = read.unwrap_or_else(Field::blank);
+                                        if let Some(read) = read {
+                                            value.$field = read;
+                                        }
                                     } )*
                                     Key::Known(place) => {
                                         let (name, own) = OBJECT.unwrap_or_default();
