@@ -37,6 +37,11 @@ mod tagged;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod tool;
+#[cfg(all(feature = "retry", feature = "tracing"))]
+mod trace;
+#[cfg(all(feature = "retry", not(feature = "tracing")))]
+#[path = "trace/off.rs"]
+mod trace;
 mod upload;
 #[cfg(feature = "webhook")]
 mod webhook;

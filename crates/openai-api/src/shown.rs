@@ -146,7 +146,7 @@ mod tests {
         check(
             &parts,
             expect![[
-                r#"[{text: Text(12 bytes), type: "text"}, {image_url: {url: Text(28 bytes)}, type: "image_url"}, {of: {what: Text(6 bytes)}, type: "smell"}]"#
+                r#"[{type: "text", text: Text(12 bytes)}, {type: "image_url", image_url: {url: Text(28 bytes)}}, {type: "smell", of: {what: Text(6 bytes)}}]"#
             ]],
         );
         let mut request = ChatRequest::new("m-1", vec![Message::user(parts)]);
@@ -155,12 +155,12 @@ mod tests {
         check(
             &request,
             expect![[
-                r#"ChatRequest { messages: [{content: [{text: Text(12 bytes), type: "text"}, {image_url: {url: Text(28 bytes)}, type: "image_url"}, {of: {what: Text(6 bytes)}, type: "smell"}], role: "user"}], metadata: Json(1 fields), model: "m-1", prompt_tokens: [2 numbers] }"#
+                r#"ChatRequest { model: "m-1", messages: [{role: "user", content: [{type: "text", text: Text(12 bytes)}, {type: "image_url", image_url: {url: Text(28 bytes)}}, {type: "smell", of: {what: Text(6 bytes)}}]}], metadata: Json(1 fields), prompt_tokens: [2 numbers] }"#
             ]],
         );
         check(
             &Message::system("secret"),
-            expect![[r#"Message { content: Text(6 bytes), role: "system" }"#]],
+            expect![[r#"Message { role: "system", content: Text(6 bytes) }"#]],
         );
     }
 
@@ -177,7 +177,7 @@ mod tests {
         check(
             &completion,
             expect![[
-                r#"ChatCompletion { choices: [{finish_reason: "stop", index: 0, message: {content: Text(6 bytes), reasoning_content: Text(6 bytes), refusal: Text(6 bytes), role: "assistant", tool_calls: [{function: {arguments: Text(15 bytes), name: Text(1 bytes)}, id: "c", type: "function"}]}}], id: "c1", model: "m", meta: None }"#
+                r#"ChatCompletion { id: "c1", model: "m", choices: [{index: 0, message: {role: "assistant", content: Text(6 bytes), refusal: Text(6 bytes), tool_calls: [{id: "c", type: "function", function: {name: Text(1 bytes), arguments: Text(15 bytes)}}], reasoning_content: Text(6 bytes)}, finish_reason: "stop"}], meta: None }"#
             ]],
         );
         let chunk = json!({"id": "c1", "choices": [{"index": 0,
@@ -186,7 +186,7 @@ mod tests {
         check(
             &chunk,
             expect![[
-                r#"ChatChunk { choices: [{delta: {content: Text(6 bytes), tool_calls: [{function: {arguments: Text(15 bytes), name: Text(1 bytes)}, id: "c", type: "function"}]}, index: 0}], id: "c1", meta: None }"#
+                r#"ChatChunk { id: "c1", choices: [{index: 0, delta: {content: Text(6 bytes), tool_calls: [{id: "c", type: "function", function: {name: Text(1 bytes), arguments: Text(15 bytes)}}]}}], meta: None }"#
             ]],
         );
     }
@@ -200,7 +200,7 @@ mod tests {
         check(
             &input,
             expect![[
-                r#"[{content: [{text: Text(6 bytes), type: "input_text"}], role: "user", type: "message"}, {type: Text(10 bytes)}]"#
+                r#"[{role: "user", content: [{text: Text(6 bytes), type: "input_text"}], type: "message"}, {type: Text(10 bytes)}]"#
             ]],
         );
         check(&ResponseInput::from("secret"), expect!["Text(6 bytes)"]);
@@ -209,7 +209,7 @@ mod tests {
         check(
             &serde_json::from_value::<ResponseEvent>(event).unwrap(),
             expect![[
-                r#"{delta: Text(6 bytes), item_id: "m", type: "response.output_text.delta"}"#
+                r#"{type: "response.output_text.delta", item_id: "m", delta: Text(6 bytes)}"#
             ]],
         );
         let tokens = json!([[0, 1], [25]]);
@@ -229,7 +229,7 @@ mod tests {
         check(
             &chunk,
             expect![
-                "ChatChunk { choices: [], id: Text(8 bytes), model: Text(14 bytes), meta: None }"
+                "ChatChunk { id: Text(8 bytes), model: Text(14 bytes), choices: [], meta: None }"
             ],
         );
     }

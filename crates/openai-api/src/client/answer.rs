@@ -18,6 +18,7 @@ use crate::client::{Inner, error_body, mend, redirect, retry_hints, secrets};
 pub(super) use crate::error::Misread;
 use crate::error::{ApiError, Error, Result};
 use crate::meta::Meta;
+use crate::trace::Trace;
 
 /// An answer with a status that says it went well.
 pub(super) struct Answer {
@@ -28,18 +29,25 @@ pub(super) struct Answer {
     pub(super) meta: Arc<Meta>,
     /// The key it was asked with, to strike it out where the server echoes it.
     key: Option<Arc<str>>,
+    pub(super) trace: Trace,
     /// Since when it has been waited for the next piece.
     waiting: Option<Instant>,
     patience: Patience,
 }
 
 impl Answer {
-    pub(super) fn new(inner: Arc<Inner>, response: Response, key: Option<Arc<str>>) -> Self {
+    pub(super) fn new(
+        inner: Arc<Inner>,
+        response: Response,
+        key: Option<Arc<str>>,
+        trace: &Trace,
+    ) -> Self {
         // A copy that only a redirect is worth.
         let redirects_from =
             response.status().is_redirection().then(|| Box::new(response.url().clone()));
         let (parts, body) = http::Response::<Body>::from(response).into_parts();
         let meta = Arc::new(Meta::of(parts.status.as_u16(), parts.headers));
+        trace.answered(&meta);
         Self {
             inner,
             status: parts.status,
@@ -47,6 +55,7 @@ impl Answer {
             body,
             meta,
             key,
+            trace: trace.clone(),
             waiting: None,
             patience: Patience::default(),
         }
@@ -125,6 +134,7 @@ impl Answer {
         what: &'static str,
         is_error: impl Fn(&T) -> bool,
     ) -> Result<T> {
+        self.trace.read(without_bom(body));
         match mend::from_slice(without_bom(body)) {
             Ok(value) if is_error(&value) => Err(self.late_error(body)),
             Ok(value) => Ok(value),

@@ -240,7 +240,10 @@ impl Frames {
             let mut rest = &self.input[..];
             let event = self.decoder.next(&mut rest).map_err(too_long)?;
             let read = match event {
-                Some(event) => reader.read(&event, &self.answer)?,
+                Some(event) => {
+                    self.answer.trace.read(event.data);
+                    reader.read(&event, &self.answer)?
+                }
                 None => Read::Nothing,
             };
             let used = self.input.len() - rest.len();

@@ -13,6 +13,8 @@ mod redirects;
 mod requests;
 mod responses;
 mod streams;
+#[cfg(feature = "tracing")]
+mod traces;
 mod uploads;
 
 use serde_json::{Value, json};

@@ -17,6 +17,7 @@ use crate::client::key::Credentials;
 use crate::client::redirect::{self, Target};
 use crate::client::tls;
 use crate::error::{Error, Result};
+use crate::trace::Trace;
 
 impl Outgoing {
     /// Sends the request and reads the answer, again as often as it may help.
@@ -40,16 +41,21 @@ impl Outgoing {
                 self.headers.entry(IDEMPOTENCY_KEY).or_insert(key);
             }
         }
-        let (this, read) = (&self, &read);
-        policy.run(|| async move { read(this.send().await?).await }).await
+        let path = self.url.path();
+        let path = path.strip_prefix(self.inner.base.path().trim_end_matches('/')).unwrap_or(path);
+        let host = self.inner.base.host_str().unwrap_or_default();
+        let trace = Trace::begin(self.method.as_str(), host, path);
+        let (this, read, trace) = (&self, &read, &trace);
+        trace.over(policy.run(|| async move { read(this.send(trace).await?).await })).await
     }
 
     /// Sends the request once and waits until the answer begins; an error status is an error.
     ///
     /// A key that the server refuses is asked for anew, once, which does not count as an attempt.
-    async fn send(&self) -> Result<Answer> {
+    async fn send(&self, trace: &Trace) -> Result<Answer> {
+        trace.attempts();
         let credentials = self.inner.credentials(&self.headers).await?;
-        let answer = self.follow(&credentials).await?;
+        let answer = self.follow(&credentials, trace).await?;
         if answer.is_success() {
             return Ok(answer);
         }
@@ -61,18 +67,18 @@ impl Outgoing {
         let Some(credentials) = self.inner.fresh_credentials(&credentials).await? else {
             return Err(error);
         };
-        let answer = self.follow(&credentials).await?;
+        let answer = self.follow(&credentials, trace).await?;
         if answer.is_success() { Ok(answer) } else { Err(answer.refuse().await) }
     }
 
     /// Sends the request, and on to where redirects lead.
-    async fn follow(&self, credentials: &Credentials) -> Result<Answer> {
-        let mut answer = self.exchange(&self.url, Some(credentials)).await?;
+    async fn follow(&self, credentials: &Credentials, trace: &Trace) -> Result<Answer> {
+        let mut answer = self.exchange(&self.url, Some(credentials), trace).await?;
         for _ in 0..redirect::MOST {
             let Some(at) = answer.redirects_from() else { break };
             let target = redirect::next(&self.method, &self.url, at, &answer.meta);
             let Some(Target { url, is_foreign }) = target else { break };
-            answer = self.exchange(&url, (!is_foreign).then_some(credentials)).await?;
+            answer = self.exchange(&url, (!is_foreign).then_some(credentials), trace).await?;
         }
         Ok(answer)
     }
@@ -80,7 +86,12 @@ impl Outgoing {
     /// Sends the request to this place and waits until the answer begins, whatever it is.
     ///
     /// Without credentials it goes without a body too, and nothing tells who asks.
-    async fn exchange(&self, url: &Url, credentials: Option<&Credentials>) -> Result<Answer> {
+    async fn exchange(
+        &self,
+        url: &Url,
+        credentials: Option<&Credentials>,
+        trace: &Trace,
+    ) -> Result<Answer> {
         let inner = &self.inner;
         let mut request = Request::new(self.method.clone(), url.clone());
         let headers = request.headers_mut();
@@ -100,7 +111,7 @@ impl Outgoing {
         let response = patiently(exchange, inner.timeouts.read, sent.as_deref()).await?;
         let failed = |error| sending_failed(error, url, inner.timeouts.connect);
         let secret = credentials.and_then(Credentials::secret);
-        Ok(Answer::new(Arc::clone(inner), response.map_err(failed)?, secret))
+        Ok(Answer::new(Arc::clone(inner), response.map_err(failed)?, secret, trace))
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::error::{Error, Result};
+use crate::trace;
 
 /// How often, and after which waits, a request is sent again when
 /// [that can help](Error::is_retryable).
@@ -116,7 +117,10 @@ impl RetryPolicy {
                 Err(error) => error,
             };
             match self.wait_after(made, &error, deadline.map(|(at, _)| at)) {
-                Some(wait) => sleep(wait).await,
+                Some(wait) => {
+                    trace::sends_again(made, wait, &error);
+                    sleep(wait).await;
+                }
                 None if made == 1 => return Err(error),
                 None => return Err(Error::Exhausted { attempts: made, source: Box::new(error) }),
             }
