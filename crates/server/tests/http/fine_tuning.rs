@@ -229,7 +229,11 @@ async fn a_job_that_cannot_be_is_refused_by_field() {
         )
         .await;
     setup.refused(with("hyperparameters", json!({"n_epochs": 0})), expect!["400 hyperparameters.n_epochs -: hyperparameters.n_epochs: must be at least 1, found 0"]).await;
-    setup.refused(with("hyperparameters", json!({"n_epochs": "some"})), expect!["400 hyperparameters.n_epochs invalid_type: hyperparameters.n_epochs: has a value that does not belong there at line 1, column 38"]).await;
+    let hyperparameters = json!({"n_epochs": "some"});
+    // In the order of the alphabet, so that the column is the same however a map is kept.
+    let request =
+        json!({"hyperparameters": hyperparameters, "model": "echo", "training_file": file});
+    setup.refused(request, expect!["400 hyperparameters.n_epochs invalid_type: hyperparameters.n_epochs: has a value that does not belong there at line 1, column 38"]).await;
     setup.refused(json!({"model": "echo"}), expect!["400 training_file missing_required_parameter: training_file: is required; it is missing at line 1, column 16"]).await;
 }
 
