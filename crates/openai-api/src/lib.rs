@@ -27,6 +27,7 @@ mod page;
 mod response;
 #[cfg(feature = "retry")]
 mod retry;
+mod run;
 mod shown;
 mod spelled;
 #[cfg(feature = "http")]
@@ -36,6 +37,7 @@ mod structured;
 mod tagged;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod thread;
 mod tool;
 #[cfg(all(feature = "retry", feature = "tracing"))]
 mod trace;
@@ -47,7 +49,7 @@ mod upload;
 mod webhook;
 mod wire;
 
-pub use crate::assistant::AssistantObject;
+pub use crate::assistant::{AssistantDeleted, AssistantObject, AssistantSettings};
 #[cfg(any(test, feature = "mock"))]
 pub use crate::backend::MockChatBackend;
 pub use crate::backend::{ChatBackend, ChatBackendExt, ChatStream};
@@ -63,6 +65,7 @@ pub use crate::chunk::{ChatAccumulator, ChatChunk, ChunkChoice, Delta, ToolCallD
 #[cfg(feature = "http")]
 pub use crate::client::{
     Azure, ByteStream, Call, Client, ClientBuilder, Entry, Key, KeyProvider, List, ResponseStream,
+    RunStream,
 };
 pub use crate::conversation::{
     Conversation, ConversationDeleted, ConversationId, ConversationObject, ConversationRef,
@@ -99,9 +102,18 @@ pub use crate::response::{
 };
 #[cfg(feature = "retry")]
 pub use crate::retry::{Retry, RetryPolicy};
+pub use crate::run::{
+    CreateRun, RequiredAction, RequiredOutputs, Run, RunError, RunEvent, RunStatus, RunStep,
+    RunStepDelta, RunStepDetails, ToolOutput,
+};
 pub use crate::spelled::Spelled;
 #[cfg(feature = "schema")]
 pub use crate::structured::{NotParsed, NotParsedReason, Parsed, StrictSchema, Toolbox};
+pub use crate::thread::{
+    AnnotatedText, CreateThreadMessage, MessageGrowth, Thread, ThreadDeleted, ThreadImageFile,
+    ThreadImageUrl, ThreadMessage, ThreadMessageDeleted, ThreadMessageDelta, ThreadPart,
+    ThreadRefusal, ThreadSettings, ThreadText, ThreadTextPart,
+};
 pub use crate::tool::{FunctionCall, FunctionDefinition, Tool, ToolCall, ToolKind};
 pub use crate::upload::{CreateUpload, Upload, UploadOptions, UploadPart, UploadStatus};
 #[cfg(feature = "webhook")]

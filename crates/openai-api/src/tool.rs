@@ -26,6 +26,12 @@ wire! {
 }
 
 impl Tool {
+    /// A tool that the server has itself, such as `code_interpreter` or `file_search`.
+    #[must_use]
+    pub fn built_in(kind: &str) -> Self {
+        Self { kind: ToolKind::from(kind), ..Self::blank() }
+    }
+
     /// A function with the JSON schema of its arguments.
     pub fn function(
         name: impl Into<String>,

@@ -149,6 +149,9 @@ entries! {
     crate::fine_tuning::FineTuningEvent,
     crate::fine_tuning::FineTuningJob,
     crate::model::Model,
+    crate::run::Run,
+    crate::run::RunStep,
+    crate::thread::ThreadMessage,
 }
 
 /// How many entries to ask for at once; the most that assistants allow.

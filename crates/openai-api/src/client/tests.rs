@@ -1,6 +1,7 @@
 //! The client against a real server on loopback that answers by script.
 
 mod answers;
+mod assistants;
 mod azure;
 mod batches;
 mod certificates;
