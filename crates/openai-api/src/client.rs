@@ -23,6 +23,7 @@ mod mend;
 mod models;
 mod moderations;
 mod redirect;
+mod repeated;
 mod responses;
 mod retry_hints;
 mod runs;

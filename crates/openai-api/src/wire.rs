@@ -196,10 +196,14 @@ impl Visitor<'_> for Names<'_> {
         let expected = *self.after;
         let place = match self.names.get(expected) {
             Some(next) if *next == name => Some(expected),
+            _ if name == OBJECT && self.names.last() == Some(&OBJECT) => Some(self.names.len() - 1),
             _ => self.names.iter().position(|known| *known == name),
         };
         let Some(place) = place else { return Ok(Key::Unknown(name.to_owned())) };
-        *self.after = place + 1;
+        // `object` is known last of all and comes among the first; the search goes on where it was.
+        if name != OBJECT {
+            *self.after = place + 1;
+        }
         Ok(Key::Known(place))
     }
 }

@@ -12,6 +12,7 @@ use crate::chunk::{ChatAccumulator, ChatChunk, ChunkChoice, Delta, ToolCallDelta
 use crate::client::answer::{Answer, without_bom};
 use crate::client::call::Call;
 use crate::client::frames::{Read, Reader, read_all, read_json};
+use crate::client::repeated::Repeated;
 use crate::client::{Client, error_body, json};
 use crate::error::Result;
 use crate::model::Model;
@@ -103,11 +104,13 @@ fn read_streamed(body: &[u8], answer: &Answer) -> Result<ChatCompletion> {
 struct Chunks {
     /// The answers that have begun, and whether they have ended.
     choices: Vec<(u32, bool)>,
+    repeated: Repeated,
 }
 
 impl Reader for Chunks {
     type Item = ChatChunk;
 
+    #[inline]
     fn read(&mut self, event: &Event<'_>, answer: &Answer) -> Result<Read<ChatChunk>> {
         let data = event.data.trim_ascii();
         // A gateway that does not know comments wraps them into data.
@@ -119,6 +122,9 @@ impl Reader for Chunks {
         }
         if event.kind == b"error" {
             return Err(answer.late_error(data));
+        }
+        if let Some(chunk) = self.repeated.read(data) {
+            return Ok(Read::Item(chunk));
         }
         let mut chunk: ChatChunk = read_json(data, "chunk of the stream")?;
         let failed = |choice: &ChunkChoice| error_body::is_error(&choice.extra);
@@ -136,6 +142,7 @@ impl Reader for Chunks {
                 None => self.choices.push((choice.index, ended)),
             }
         }
+        self.repeated.remember(data, &chunk);
         Ok(Read::Item(chunk))
     }
 

@@ -161,6 +161,7 @@ impl Frames {
     }
 
     /// Polls for what the next event in which the reader finds something is read as.
+    #[inline]
     fn poll_next<R: Reader>(
         &mut self,
         cx: &mut Context<'_>,
@@ -235,6 +236,7 @@ impl Frames {
         Ok(())
     }
 
+    #[inline]
     fn decode<R: Reader>(&mut self, reader: &mut R) -> Result<Option<Frame<R::Item>>> {
         while !self.input.is_empty() {
             let mut rest = &self.input[..];
@@ -308,6 +310,7 @@ pub(super) fn read_all<R: Reader>(
 }
 
 /// Reads the JSON in an event.
+#[inline]
 pub(super) fn read_json<T: DeserializeOwned>(data: &[u8], what: &'static str) -> Result<T> {
     mend::from_slice(data)
         .map_err(|error| Error::Decode { what, source: Misread::new(&error).into() })
