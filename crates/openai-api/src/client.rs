@@ -129,6 +129,8 @@ struct Inner {
     http: reqwest::Client,
     /// The base URL; its path does not end in a slash.
     base: Url,
+    /// Where chats are completed, since most calls go there.
+    completions: Url,
     /// What goes with each request.
     headers: HeaderMap,
     key: KeySource,

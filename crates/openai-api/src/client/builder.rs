@@ -8,6 +8,8 @@ use reqwest::Url;
 use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 
 use crate::client::azure::Azure;
+use crate::client::call::join;
+use crate::client::chat::COMPLETIONS;
 use crate::client::connection::{ProxyChoice, Route};
 use crate::client::key::{Key, KeyProvider, KeySource};
 use crate::client::uploads::UploadSizes;
@@ -346,9 +348,11 @@ impl ClientBuilder {
             }
             None => self.route.http_client(&base, self.timeouts.connect)?,
         };
+        let completions = join(&base, COMPLETIONS)?;
         let inner = Inner {
             http,
             base,
+            completions,
             headers,
             key: self.key,
             is_azure,

@@ -99,7 +99,17 @@ impl Client {
         path: &[&str],
         what: &'static str,
     ) -> Call<T> {
-        let (url, failure) = match join(&self.inner.base, path) {
+        self.call_at(join(&self.inner.base, path), method, what)
+    }
+
+    /// Begins a request to a place that is known already.
+    pub(super) fn call_at<T: Told + DeserializeOwned + Send + 'static>(
+        &self,
+        url: Result<Url>,
+        method: Method,
+        what: &'static str,
+    ) -> Call<T> {
+        let (url, failure) = match url {
             Ok(url) => (url, None),
             Err(error) => (self.inner.base.clone(), Some(error)),
         };
@@ -312,7 +322,7 @@ impl fmt::Debug for Outgoing {
     }
 }
 
-fn join(base: &Url, path: &[&str]) -> Result<Url> {
+pub(super) fn join(base: &Url, path: &[&str]) -> Result<Url> {
     let mut url = base.clone();
     let mut segments =
         url.path_segments_mut().map_err(|()| Error::invalid("base URL", "has no path"))?;

@@ -55,7 +55,8 @@ impl Client {
 
     fn chat_call(&self, mut request: ChatRequest) -> Call {
         let body = json::chat_body(&mut request);
-        self.call(Method::POST, COMPLETIONS, COMPLETION).with_json(body)
+        let url = self.inner.completions.clone();
+        self.call_at(Ok(url), Method::POST, COMPLETION).with_json(body)
     }
 }
 
@@ -203,4 +204,5 @@ fn as_chunk(completion: ChatCompletion) -> ChatChunk {
 }
 
 const COMPLETION: &str = "chat completion";
-const COMPLETIONS: &[&str] = &["chat", "completions"];
+/// Where chats are completed.
+pub(super) const COMPLETIONS: &[&str] = &["chat", "completions"];

@@ -36,10 +36,7 @@ impl Outgoing {
             policy = policy.with_deadline(limit);
         }
         if self.method == Method::POST && policy.attempts() > 1 {
-            let key = format!("attune-{:032x}", fastrand::u128(..));
-            if let Ok(key) = HeaderValue::try_from(key) {
-                self.headers.entry(IDEMPOTENCY_KEY).or_insert(key);
-            }
+            self.headers.entry(IDEMPOTENCY_KEY).or_insert_with(idempotency_key);
         }
         let path = self.url.path();
         let path = path.strip_prefix(self.inner.base.path().trim_end_matches('/')).unwrap_or(path);
@@ -113,6 +110,17 @@ impl Outgoing {
         let secret = credentials.and_then(Credentials::secret);
         Ok(Answer::new(Arc::clone(inner), response.map_err(failed)?, secret, trace))
     }
+}
+
+/// A key by which a server knows a request that it has had before: 128 random bits.
+fn idempotency_key() -> HeaderValue {
+    let mut key = *b"attune-00000000000000000000000000000000";
+    let mut bits = fastrand::u128(..);
+    for digit in &mut key[7..] {
+        *digit = b"0123456789abcdef"[(bits & 0xf) as usize];
+        bits >>= 4;
+    }
+    HeaderValue::from_bytes(&key).unwrap_or_else(|_| HeaderValue::from_static("attune"))
 }
 
 /// Waits for the answer to begin; while the request still goes out, that does not count.
