@@ -196,8 +196,4 @@ impl<T, F: FnOnce(&str) -> T> serde::de::Visitor<'_> for Word<F> {
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
         Ok((self.0)(text))
     }
-
-    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<T, E> {
-        Ok((self.0)(&number.to_string()))
-    }
 }

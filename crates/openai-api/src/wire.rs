@@ -578,8 +578,11 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for List<T> {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-        let entry = T::deserialize(de::value::StrDeserializer::new(text))?;
-        Ok(Some(vec![entry]))
+        match T::deserialize(de::value::StrDeserializer::<E>::new(text)) {
+            Ok(entry) => Ok(Some(vec![entry])),
+            // That a list was expected says more than what its entries are.
+            Err(_) => Err(E::invalid_type(de::Unexpected::Str(text), &self)),
+        }
     }
 
     fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
@@ -727,6 +730,9 @@ impl Visitor<'_> for Text {
 
 /// A number that some servers send as a text, or as a float.
 trait Number: Copy + Default + PartialEq {
+    /// What an error says was expected.
+    const WANTED: &'static str;
+
     fn of_u64(number: u64) -> Option<Self>;
     fn of_i64(number: i64) -> Option<Self>;
     fn of_f64(number: f64) -> Option<Self>;
@@ -739,7 +745,7 @@ impl<T: Number> Visitor<'_> for ReadNumber<T> {
     type Value = Option<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a number")
+        f.write_str(T::WANTED)
     }
 
     fn visit_u64<E: de::Error>(self, number: u64) -> Result<Self::Value, E> {
@@ -757,9 +763,14 @@ impl<T: Number> Visitor<'_> for ReadNumber<T> {
         T::of_f64(number).map(Some).ok_or_else(out_of_range)
     }
 
-    /// A text that is no number, such as a date, counts as nothing said.
+    /// A date counts as nothing said: some servers write times so.
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(T::of_text(text.trim()))
+        let number = T::of_text(text.trim());
+        let is_date = || matches!(text.as_bytes(), [_, _, _, _, b'-', _, _, b'-', ..]);
+        if number.is_none() && !text.trim().is_empty() && !is_date() {
+            return Err(E::invalid_type(de::Unexpected::Str(text), &self));
+        }
+        Ok(number)
     }
 
     fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
@@ -768,8 +779,10 @@ impl<T: Number> Visitor<'_> for ReadNumber<T> {
 }
 
 macro_rules! numbers {
-    ($( $type:ty: $of_u64:expr, $of_i64:expr, $of_f64:expr; )+) => { $(
+    ($( $type:ty, $wanted:literal: $of_u64:expr, $of_i64:expr, $of_f64:expr; )+) => { $(
         impl Number for $type {
+            const WANTED: &'static str = $wanted;
+
             fn of_u64(number: u64) -> Option<Self> {
                 let convert: fn(u64) -> Option<Self> = $of_u64;
                 convert(number)
@@ -807,11 +820,11 @@ macro_rules! numbers {
 }
 
 numbers! {
-    u32: |number| number.try_into().ok(), |number| number.try_into().ok(), |number| whole(number)?.try_into().ok();
-    u64: Some, |number| number.try_into().ok(), |number| whole(number)?.try_into().ok();
-    i64: |number| number.try_into().ok(), Some, whole;
-    f32: |number| Some(number as f32), |number| Some(number as f32), |number| Some(number as f32);
-    f64: |number| Some(number as f64), |number| Some(number as f64), Some;
+    u32, "a whole number that is not negative": |number| number.try_into().ok(), |number| number.try_into().ok(), |number| whole(number)?.try_into().ok();
+    u64, "a whole number that is not negative": Some, |number| number.try_into().ok(), |number| whole(number)?.try_into().ok();
+    i64, "a whole number": |number| number.try_into().ok(), Some, whole;
+    f32, "a number": |number| Some(number as f32), |number| Some(number as f32), |number| Some(number as f32);
+    f64, "a number": |number| Some(number as f64), |number| Some(number as f64), Some;
 }
 
 /// The whole part of a number, unless it is beyond what a float tells exactly.
@@ -903,7 +916,7 @@ mod tests {
         let thing = read(json!({"id": 17, "count": "12", "ended_at": 1.7e9, "type": -2}));
         assert_eq!((thing.id.as_str(), thing.count, thing.kind.as_str()), ("17", 12, "-2"));
         assert_eq!(thing.ended_at, Some(1_700_000_000));
-        let thing = read(json!({"id": "a", "count": "many", "ended_at": "2026-11-21T10:00:00Z"}));
+        let thing = read(json!({"id": "a", "count": "", "ended_at": "2026-11-21T10:00:00Z"}));
         assert_eq!((thing.count, thing.ended_at), (0, None));
     }
 

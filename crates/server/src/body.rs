@@ -144,13 +144,14 @@ fn in_json(kind: &str) -> &str {
 /// What serde expects, as JSON calls it.
 fn wanted(expected: &str) -> &str {
     match expected {
-        "a sequence" => "an array",
+        "a sequence" | "a list" => "an array",
         "a map" => "an object",
+        "a text" => "a string",
         "a boolean" => "true or false",
         "u32" | "u64" => "a whole number that is not negative",
         "i32" | "i64" => "a whole number",
         "f32" | "f64" => "a number",
-        rust if rust.starts_with("struct ") => "an object",
+        rust if rust.starts_with("struct ") || rust.starts_with("an object") => "an object",
         other => other,
     }
 }

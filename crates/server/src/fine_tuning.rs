@@ -117,7 +117,8 @@ fn told(status: JobStatus, request: Option<CreateFineTuningJob>) -> FineTuningJo
     add("estimated_finish", Value::Null);
     let Some(request) = request else { return job };
     add("user_provided_suffix", request.suffix.clone().into());
-    add("metadata", request.extra.get("metadata").cloned().unwrap_or_default());
+    add("metadata", Value::Null);
+    job.metadata.clone_from(&request.metadata);
     let asked = Hyperparameters::from_request(&request);
     settings.epochs = settings.epochs.or(asked.epochs);
     settings.batch_size = settings.batch_size.or(asked.batch_size);
