@@ -4,11 +4,13 @@ use std::time::{Duration, SystemTime};
 
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 
-/// How long the server asks to wait: `retry-after-ms`, else `retry-after` as seconds or as a date.
+/// How long the server asks to wait: `retry-after-ms` or, of Azure, `x-ms-retry-after-ms`, else
+/// `retry-after` as seconds or as a date.
 pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = |name| headers.get(name)?.to_str().ok().map(str::trim);
-    let milliseconds = text("retry-after-ms").and_then(|text| seconds(text, 1e-3));
-    milliseconds.or_else(|| {
+    let milliseconds = |name| seconds(text(name)?, 1e-3);
+    let precise = ["retry-after-ms", "x-ms-retry-after-ms"].into_iter().find_map(milliseconds);
+    precise.or_else(|| {
         let text = text(RETRY_AFTER.as_str())?;
         seconds(text, 1.0).or_else(|| {
             let date = httpdate::parse_http_date(text).ok()?;
@@ -47,6 +49,10 @@ mod tests {
     #[test]
     fn a_wait_is_told_in_milliseconds_in_seconds_or_as_a_date() {
         check(&[("retry-after-ms", "1500")], Some(Duration::from_millis(1500)));
+        check(
+            &[("retry-after", "2"), ("x-ms-retry-after-ms", "1500")],
+            Some(Duration::from_millis(1500)),
+        );
         check(&[("retry-after-ms", "0.5")], Some(Duration::from_micros(500)));
         check(&[("retry-after", "20")], Some(Duration::from_secs(20)));
         check(&[("retry-after", " 0.25 ")], Some(Duration::from_millis(250)));

@@ -9,6 +9,7 @@ mod conformance;
 mod embeddings;
 mod fine_tuning;
 mod keys;
+mod panics;
 mod proxies;
 mod redirects;
 mod requests;
