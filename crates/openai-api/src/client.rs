@@ -11,6 +11,7 @@ mod chat;
 mod connection;
 mod conversations;
 mod embeddings;
+mod environment;
 mod error_body;
 mod files;
 mod fine_tuning;
