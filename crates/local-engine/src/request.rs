@@ -1,5 +1,7 @@
 //! Reading requests: what the engine honours, and what it must refuse.
 
+use std::borrow::Cow;
+
 use openai_api::{ApiError, ChatRequest, Content, ContentPart, Message, Role};
 use serde_json::Value;
 
@@ -98,9 +100,9 @@ fn check_settings(request: &ChatRequest) -> Result<()> {
         return refuse("tools", "local models call no tools; leave them out");
     }
     for (field, plain) in CHANGES_THE_ANSWER {
-        if let Some(value) = request.extra.get(*field)
+        if let Some(value) = setting(request, field)
             && !value.is_null()
-            && !plain.iter().any(|plain| same(value, plain))
+            && !plain.iter().any(|plain| same(&value, plain))
         {
             return refuse(*field, "local models do not offer this; leave it out");
         }
@@ -120,6 +122,21 @@ fn check_form(request: &ChatRequest) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// What the request says of a field, be it in its place or among the unknown ones.
+fn setting<'r>(request: &'r ChatRequest, field: &str) -> Option<Cow<'r, Value>> {
+    let owned = |value: Option<Value>| value.map(Cow::Owned);
+    let known = match field {
+        "n" => owned(request.n.map(Value::from)),
+        "logprobs" => owned(request.logprobs.map(Value::from)),
+        "top_logprobs" => owned(request.top_logprobs.map(Value::from)),
+        "presence_penalty" => owned(request.presence_penalty.map(Value::from)),
+        "frequency_penalty" => owned(request.frequency_penalty.map(Value::from)),
+        "tool_choice" => request.tool_choice.as_ref().map(Cow::Borrowed),
+        _ => None,
+    };
+    known.or_else(|| request.extra.get(field).map(Cow::Borrowed))
 }
 
 fn same(value: &Value, plain: &str) -> bool {
@@ -218,6 +235,13 @@ mod tests {
         assert_eq!(param(&with("n", json!(2))).as_deref(), Some("n"));
         assert_eq!(param(&with("logprobs", json!(true))).as_deref(), Some("logprobs"));
         assert_eq!(param(&with("tool_choice", json!("required"))).as_deref(), Some("tool_choice"));
+        assert_eq!(param(&request().with_n(2)).as_deref(), Some("n"));
+        assert_eq!(param(&request().with_logprobs(0)).as_deref(), Some("logprobs"));
+        assert_eq!(param(&request().with_tool_choice("required")).as_deref(), Some("tool_choice"));
+        let penalty = request().with_presence_penalty(0.5);
+        assert_eq!(param(&penalty).as_deref(), Some("presence_penalty"));
+        let penalty = request().with_frequency_penalty(0.5);
+        assert_eq!(param(&penalty).as_deref(), Some("frequency_penalty"));
         assert_eq!(
             param(&request().with_response_format(ResponseFormat::json_object())).as_deref(),
             Some("response_format")

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::message::Message;
 use crate::meta::Meta;
 use crate::model::ModelId;
 use crate::open_enum::open_enum;
+use crate::response::ReasoningEffort;
 use crate::tool::Tool;
 use crate::wire::{Field as _, wire};
 
@@ -36,6 +37,30 @@ wire! {
         pub response_format: Option<ResponseFormat>,
         /// The tools that the model may call.
         pub tools: Vec<Tool>,
+        /// `auto`, `none`, `required`, or an object that names a tool.
+        pub tool_choice: Option<Value>,
+        /// Whether the model may call several tools at once.
+        pub parallel_tool_calls: Option<bool>,
+        /// How long the model thinks before it answers.
+        pub reasoning_effort: Option<ReasoningEffort>,
+        /// How many answers to give.
+        pub n: Option<u32>,
+        /// How much to shun what was said at all, `-2.0..=2.0`.
+        pub presence_penalty: Option<f32>,
+        /// How much to shun what was said often, `-2.0..=2.0`.
+        pub frequency_penalty: Option<f32>,
+        /// Whether to tell how likely each token was.
+        pub logprobs: Option<bool>,
+        /// For how many tokens in each place, at most 20.
+        pub top_logprobs: Option<u32>,
+        /// `auto`, `default`, `flex` or `priority`.
+        pub service_tier: Option<String>,
+        /// Whether the server keeps the answer.
+        pub store: Option<bool>,
+        /// Pairs to find a stored answer by; at most 16.
+        pub metadata: Map<String, Value>,
+        /// Who asks, for the server to tell its users apart.
+        pub user: Option<String>,
         /// Whether the answer comes in chunks; set by the backend, not by the caller.
         pub stream: Option<bool>,
         /// What a stream carries besides text.
@@ -98,6 +123,91 @@ impl ChatRequest {
     #[must_use]
     pub fn with_response_format(mut self, format: ResponseFormat) -> Self {
         self.response_format = Some(format);
+        self
+    }
+
+    /// Sets the tools that the model may call.
+    #[must_use]
+    pub fn with_tools(mut self, tools: Vec<Tool>) -> Self {
+        self.tools = tools;
+        self
+    }
+
+    /// Sets whether tools are called: `auto`, `none`, `required`, or an object that names one.
+    #[must_use]
+    pub fn with_tool_choice(mut self, choice: impl Into<Value>) -> Self {
+        self.tool_choice = Some(choice.into());
+        self
+    }
+
+    /// Sets whether the model may call several tools at once.
+    #[must_use]
+    pub fn with_parallel_tool_calls(mut self, parallel: bool) -> Self {
+        self.parallel_tool_calls = Some(parallel);
+        self
+    }
+
+    /// Sets how long the model thinks before it answers.
+    #[must_use]
+    pub fn with_reasoning_effort(mut self, effort: ReasoningEffort) -> Self {
+        self.reasoning_effort = Some(effort);
+        self
+    }
+
+    /// Asks for so many answers at once.
+    #[must_use]
+    pub fn with_n(mut self, n: u32) -> Self {
+        self.n = Some(n);
+        self
+    }
+
+    /// Sets how much to shun what was said at all, `-2.0..=2.0`.
+    #[must_use]
+    pub fn with_presence_penalty(mut self, penalty: f32) -> Self {
+        self.presence_penalty = Some(penalty);
+        self
+    }
+
+    /// Sets how much to shun what was said often, `-2.0..=2.0`.
+    #[must_use]
+    pub fn with_frequency_penalty(mut self, penalty: f32) -> Self {
+        self.frequency_penalty = Some(penalty);
+        self
+    }
+
+    /// Asks how likely each token was, and so many others in its place, at most 20.
+    #[must_use]
+    pub fn with_logprobs(mut self, others: u32) -> Self {
+        self.logprobs = Some(true);
+        self.top_logprobs = (others > 0).then_some(others);
+        self
+    }
+
+    /// Sets how the request is served: `auto`, `default`, `flex` or `priority`.
+    #[must_use]
+    pub fn with_service_tier(mut self, tier: impl Into<String>) -> Self {
+        self.service_tier = Some(tier.into());
+        self
+    }
+
+    /// Sets whether the server keeps the answer.
+    #[must_use]
+    pub fn with_store(mut self, store: bool) -> Self {
+        self.store = Some(store);
+        self
+    }
+
+    /// Adds a pair to find a stored answer by.
+    #[must_use]
+    pub fn with_metadata(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.metadata.insert(name.into(), Value::String(value.into()));
+        self
+    }
+
+    /// Sets who asks, for the server to tell its users apart.
+    #[must_use]
+    pub fn with_user(mut self, user: impl Into<String>) -> Self {
+        self.user = Some(user.into());
         self
     }
 
@@ -212,6 +322,16 @@ wire! {
         pub logprobs: Option<Value>,
         /// Why it ended.
         pub finish_reason: Option<FinishReason> = stated,
+    }
+}
+
+wire! {
+    /// What a server says when it has deleted a chat completion that it kept.
+    pub struct ChatCompletionDeleted = "chat.completion.deleted" {
+        /// The completion's id.
+        pub id: String = required,
+        /// Whether it is gone.
+        pub deleted: bool = stated,
     }
 }
 

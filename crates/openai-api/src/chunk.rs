@@ -85,6 +85,8 @@ wire! {
         pub content by TextOfParts: Option<String>,
         /// Text to append to the refusal.
         pub refusal: Option<String>,
+        /// Text to append to what the model thought, where a server tells it.
+        pub reasoning_content: Option<String>,
         /// Pieces of tool calls.
         pub tool_calls: Vec<ToolCallDelta>,
     }
@@ -198,10 +200,13 @@ fn append(message: &mut Message, calls: &mut Calls, delta: Delta) {
     if let Some(more) = delta.refusal {
         message.refusal.get_or_insert_default().push_str(&more);
     }
+    if let Some(more) = delta.reasoning_content {
+        message.reasoning_content.get_or_insert_default().push_str(&more);
+    }
     for piece in delta.tool_calls {
         calls.append(&mut message.tool_calls, piece);
     }
-    // `reasoning_content` and the like grow too.
+    // `reasoning` and the like grow too.
     merge(&mut message.extra, delta.extra);
 }
 
@@ -264,9 +269,9 @@ mod tests {
     fn what_else_a_chunk_carries_adds_up_too() {
         let mut answer = ChatAccumulator::default();
         for json in [
-            r#"{"system_fingerprint":"f","service_tier":"flex","choices":[{"delta":{"reasoning_content":"so "},
+            r#"{"system_fingerprint":"f","service_tier":"flex","choices":[{"delta":{"reasoning":"so ","reasoning_content":"so "},
                 "logprobs":{"content":[{"token":"a"}],"refusal":null}}]}"#,
-            r#"{"choices":[{"delta":{"content":"A","reasoning_content":"it is"},"x":1,
+            r#"{"choices":[{"delta":{"content":"A","reasoning":"it is","reasoning_content":"it is"},"x":1,
                 "logprobs":{"content":[{"token":"b"}]},"finish_reason":"stop"}]}"#,
         ] {
             answer.push(chunk(json));
@@ -275,7 +280,8 @@ mod tests {
         assert_eq!(answer.system_fingerprint.as_deref(), Some("f"));
         assert_eq!(answer.service_tier.as_deref(), Some("flex"));
         let choice = &answer.choices[0];
-        assert_eq!(choice.message.extra["reasoning_content"], "so it is");
+        assert_eq!(choice.message.reasoning_content.as_deref(), Some("so it is"));
+        assert_eq!(choice.message.extra["reasoning"], "so it is");
         assert_eq!(choice.extra["x"], 1);
         let tokens = serde_json::json!([{"token": "a"}, {"token": "b"}]);
         assert_eq!(choice.logprobs.as_ref().unwrap()["content"], tokens);

@@ -29,6 +29,7 @@ mod responses;
 mod retry_hints;
 mod runs;
 mod secrets;
+mod stored_chats;
 #[cfg(test)]
 mod tests;
 mod threads;

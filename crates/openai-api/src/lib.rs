@@ -58,8 +58,8 @@ pub use crate::batch::{
     BatchStatus, CreateBatch,
 };
 pub use crate::chat::{
-    ChatCompletion, ChatRequest, Choice, FinishReason, ResponseFormat, StreamOptions, TokenDetails,
-    Usage,
+    ChatCompletion, ChatCompletionDeleted, ChatRequest, Choice, FinishReason, ResponseFormat,
+    StreamOptions, TokenDetails, Usage,
 };
 pub use crate::chunk::{ChatAccumulator, ChatChunk, ChunkChoice, Delta, ToolCallDelta};
 #[cfg(feature = "http")]
@@ -88,7 +88,7 @@ pub use crate::json_fault::JsonFault;
 pub use crate::limit::Limit;
 pub use crate::message::{Content, ContentPart, ImageUrl, KnownPart, Message, Role};
 pub use crate::meta::{Meta, RateLimits, Window};
-pub use crate::model::{Model, ModelId};
+pub use crate::model::{Model, ModelDeleted, ModelId};
 pub use crate::moderation::{Moderation, ModerationInput, ModerationRequest, ModerationResult};
 pub use crate::page::Page;
 pub use crate::response::{

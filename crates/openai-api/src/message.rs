@@ -40,10 +40,14 @@ wire! {
         pub refusal: Option<String>,
         /// What parts of the text refer to, such as pages on the web.
         pub annotations: Vec<Value>,
+        /// What the model thought before it answered, where a server tells it.
+        pub reasoning_content: Option<String>,
         /// The tools that the assistant wants called.
         pub tool_calls: Vec<ToolCall>,
         /// Which call a tool's message answers.
         pub tool_call_id: Option<String>,
+        /// The answer as sound, where asked for, or the id of one to go on with.
+        pub audio: Option<Value>,
     }
 }
 

@@ -81,11 +81,13 @@ impl<'de, T: for<'a> Deserialize<'a>> Visitor<'de> for ReadPage<T> {
         while let Some(key) = wire::next_key(&mut map, NAMES, &mut after)? {
             match key {
                 Key::Known(DATA) => {
-                    page.data = wire::next_value(&mut map)?.unwrap_or_default();
+                    page.data = wire::next_value(&mut map, NAMES[DATA], &mut page.extra)?
+                        .unwrap_or_default();
                     has_data = true;
                 }
                 Key::Known(HAS_MORE) => {
-                    let read: Option<bool> = wire::next_value(&mut map)?;
+                    let read: Option<bool> =
+                        wire::next_value(&mut map, NAMES[HAS_MORE], &mut page.extra)?;
                     page.seen.note(HAS_MORE, read.is_none());
                     page.has_more = read.unwrap_or_default();
                 }

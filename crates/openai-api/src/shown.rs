@@ -177,7 +177,7 @@ mod tests {
         check(
             &completion,
             expect![[
-                r#"ChatCompletion { id: "c1", model: "m", choices: [{index: 0, message: {role: "assistant", content: Text(6 bytes), refusal: Text(6 bytes), tool_calls: [{id: "c", type: "function", function: {name: Text(1 bytes), arguments: Text(15 bytes)}}], reasoning_content: Text(6 bytes)}, finish_reason: "stop"}], meta: None }"#
+                r#"ChatCompletion { id: "c1", model: "m", choices: [{index: 0, message: {role: "assistant", content: Text(6 bytes), refusal: Text(6 bytes), reasoning_content: Text(6 bytes), tool_calls: [{id: "c", type: "function", function: {name: Text(1 bytes), arguments: Text(15 bytes)}}]}, finish_reason: "stop"}], meta: None }"#
             ]],
         );
         let chunk = json!({"id": "c1", "choices": [{"index": 0,

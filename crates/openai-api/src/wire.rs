@@ -22,6 +22,15 @@ pub(crate) trait Field: Sized {
 
     /// Reads the field; `None` is what `null` gives.
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Self>, D::Error>;
+
+    /// Reads the field with this name; what says nothing of it, yet is something, goes into `extra`.
+    fn read_or_keep<'de, D: Deserializer<'de>>(
+        deserializer: D,
+        _name: &'static str,
+        _extra: &mut Map<String, Value>,
+    ) -> Result<Option<Self>, D::Error> {
+        Self::read(deserializer)
+    }
 }
 
 /// An answer whose unknown fields can be looked at.
@@ -208,21 +217,27 @@ impl Visitor<'_> for Names<'_> {
     }
 }
 
-/// Reads the next value of a map as a field's.
+/// Reads the next value of a map as that of the field with this name.
 pub(crate) fn next_value<'de, A: MapAccess<'de>, T: Field>(
     map: &mut A,
+    name: &'static str,
+    extra: &mut Map<String, Value>,
 ) -> Result<Option<T>, A::Error> {
-    struct Reading<T>(PhantomData<T>);
+    struct Reading<'e, T> {
+        name: &'static str,
+        extra: &'e mut Map<String, Value>,
+        field: PhantomData<T>,
+    }
 
-    impl<'de, T: Field> DeserializeSeed<'de> for Reading<T> {
+    impl<'de, T: Field> DeserializeSeed<'de> for Reading<'_, T> {
         type Value = Option<T>;
 
         fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Option<T>, D::Error> {
-            T::read(deserializer)
+            T::read_or_keep(deserializer, self.name, self.extra)
         }
     }
 
-    map.next_value_seed(Reading(PhantomData))
+    map.next_value_seed(Reading { name, extra, field: PhantomData })
 }
 
 /// Reads `object`; gives it back where it is not the type's own.
@@ -393,7 +408,9 @@ macro_rules! wire {
                             while let Some(key) = wire::next_key(&mut map, KNOWN, &mut after)? {
                                 match key {
                                     $( Key::Known(place) if place == Place::$field as usize => {
-                                        let read = $crate::wire::wire!(@read map $($reader)?);
+                                        let read = $crate::wire::wire!(
+                                            @read map value (NAMES[place]) $($reader)?
+                                        );
                                         value.seen.note(place, read.is_none());
                                         if let Some(read) = read {
                                             value.$field = read;
@@ -457,8 +474,10 @@ macro_rules! wire {
         };
     };
 
-    (@read $map:ident) => { wire::next_value(&mut $map)? };
-    (@read $map:ident $reader:ident) => { $map.next_value_seed(wire::$reader)? };
+    (@read $map:ident $value:ident ($name:expr)) => {
+        wire::next_value(&mut $map, $name, &mut $value.extra)?
+    };
+    (@read $map:ident $value:ident ($name:expr) $reader:ident) => { $map.next_value_seed(wire::$reader)? };
     (@name $field:ident) => { stringify!($field) };
     (@name $field:ident $name:literal) => { $name };
     (@pattern $field:ident) => { stringify!($field) };
@@ -522,6 +541,14 @@ impl<T: Field> Field for Option<T> {
 
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Self>, D::Error> {
         Ok(T::read(deserializer)?.map(Some))
+    }
+
+    fn read_or_keep<'de, D: Deserializer<'de>>(
+        deserializer: D,
+        name: &'static str,
+        extra: &mut Map<String, Value>,
+    ) -> Result<Option<Self>, D::Error> {
+        Ok(T::read_or_keep(deserializer, name, extra)?.map(Some))
     }
 }
 
@@ -739,9 +766,9 @@ trait Number: Copy + Default + PartialEq {
     fn of_text(text: &str) -> Option<Self>;
 }
 
-struct ReadNumber<T>(PhantomData<T>);
+struct ReadNumber<T, K>(PhantomData<T>, K);
 
-impl<T: Number> Visitor<'_> for ReadNumber<T> {
+impl<T: Number, K: FnOnce(&str)> Visitor<'_> for ReadNumber<T, K> {
     type Value = Option<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -767,8 +794,11 @@ impl<T: Number> Visitor<'_> for ReadNumber<T> {
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
         let number = T::of_text(text.trim());
         let is_date = || matches!(text.as_bytes(), [_, _, _, _, b'-', _, _, b'-', ..]);
-        if number.is_none() && !text.trim().is_empty() && !is_date() {
-            return Err(E::invalid_type(de::Unexpected::Str(text), &self));
+        if number.is_none() {
+            if !text.trim().is_empty() && !is_date() {
+                return Err(E::invalid_type(de::Unexpected::Str(text), &self));
+            }
+            (self.1)(text);
         }
         Ok(number)
     }
@@ -813,7 +843,18 @@ macro_rules! numbers {
             }
 
             fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Self>, D::Error> {
-                deserializer.deserialize_any(ReadNumber(PhantomData))
+                deserializer.deserialize_any(ReadNumber(PhantomData, |_: &str| {}))
+            }
+
+            fn read_or_keep<'de, D: Deserializer<'de>>(
+                deserializer: D,
+                name: &'static str,
+                extra: &mut Map<String, Value>,
+            ) -> Result<Option<Self>, D::Error> {
+                let keep = |text: &str| {
+                    extra.insert(name.to_owned(), text.into());
+                };
+                deserializer.deserialize_any(ReadNumber(PhantomData, keep))
             }
         }
     )+ };
@@ -918,6 +959,7 @@ mod tests {
         assert_eq!(thing.ended_at, Some(1_700_000_000));
         let thing = read(json!({"id": "a", "count": "", "ended_at": "2026-11-21T10:00:00Z"}));
         assert_eq!((thing.count, thing.ended_at), (0, None));
+        round_trips(json!({"id": "a", "count": "", "ended_at": "2026-11-21T10:00:00Z"}));
     }
 
     #[test]

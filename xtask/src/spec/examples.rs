@@ -9,7 +9,7 @@ use super::{Extract, lenient, members};
 ///
 /// Each is an object: `of` names the operation (`POST /files`) or the schema, `part` says what it
 /// is: `request`, `response`, `stream` (`body` is then a list of `{"event", "data"}`), `schema` or
-/// `webhook`.
+/// `webhook`. `mended` says what kept it from being JSON.
 pub(super) fn all(whole: &Value, extract: &Extract) -> Result<Vec<Value>> {
     let mut found = Vec::new();
     for path in extract.paths.keys() {
@@ -29,7 +29,7 @@ pub(super) fn all(whole: &Value, extract: &Extract) -> Result<Vec<Value>> {
             let part = if name.starts_with("Webhook") { "webhook" } else { "schema" };
             found.push(match events(text) {
                 Some(events) => example(name, None, "stream", events),
-                None => example(name, None, part, body(name, text)?),
+                None => written(name, None, part, text)?,
             });
         }
     }
@@ -39,14 +39,14 @@ pub(super) fn all(whole: &Value, extract: &Extract) -> Result<Vec<Value>> {
 fn operation_example(of: &str, shown: &Value, found: &mut Vec<Value>) -> Result<()> {
     let title = shown["title"].as_str();
     if let Some(text) = shown["request"]["curl"].as_str().and_then(data_of_curl) {
-        found.push(example(of, title, "request", body(of, text)?));
+        found.push(written(of, title, "request", text)?);
     }
     let Some(text) = shown["response"].as_str().filter(|text| !text.trim().is_empty()) else {
         return Ok(());
     };
     match events(text) {
         Some(events) => found.push(example(of, title, "stream", events)),
-        None => found.push(example(of, title, "response", body(of, text)?)),
+        None => found.push(written(of, title, "response", text)?),
     }
     Ok(())
 }
@@ -58,11 +58,16 @@ fn example(of: &str, title: Option<&str>, part: &str, body: Value) -> Value {
     }
 }
 
-fn body(of: &str, text: &str) -> Result<Value> {
-    match lenient::read(text) {
-        Some(body) => Ok(body),
-        None => bail!("an example of {of} is no JSON, however it is read:\n{text}"),
+/// An example that is one piece of JSON, or should be.
+fn written(of: &str, title: Option<&str>, part: &str, text: &str) -> Result<Value> {
+    let Some(body) = lenient::read(text) else {
+        bail!("an example of {of} is no JSON, however it is read:\n{text}");
+    };
+    let mut example = example(of, title, part, body);
+    if let Err(slip) = serde_json::from_str::<Value>(text) {
+        example["mended"] = json!(slip.to_string());
     }
+    Ok(example)
 }
 
 /// What a curl command sends with `-d '…'`.

@@ -169,6 +169,7 @@ fn as_chunk(completion: ChatCompletion) -> ChatChunk {
         let mut delta = Delta::text(text);
         delta.role = Some(choice.message.role);
         delta.refusal = choice.message.refusal;
+        delta.reasoning_content = choice.message.reasoning_content;
         delta.tool_calls = pieces
             .map(|(call, index)| ToolCallDelta {
                 index: Some(index),
@@ -182,6 +183,9 @@ fn as_chunk(completion: ChatCompletion) -> ChatChunk {
         delta.extra = choice.message.extra;
         if !choice.message.annotations.is_empty() {
             delta.extra.insert("annotations".to_owned(), choice.message.annotations.into());
+        }
+        if let Some(audio) = choice.message.audio {
+            delta.extra.insert("audio".to_owned(), audio);
         }
         ChunkChoice {
             index: choice.index,

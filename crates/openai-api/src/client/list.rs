@@ -140,9 +140,17 @@ impl Entry for crate::response::ResponseItem {
     }
 }
 
+impl Entry for crate::message::Message {
+    /// The id of a message that is stored.
+    fn id(&self) -> &str {
+        self.extra.get("id").and_then(serde_json::Value::as_str).unwrap_or_default()
+    }
+}
+
 entries! {
     crate::assistant::AssistantObject,
     crate::batch::Batch,
+    crate::chat::ChatCompletion,
     crate::file::File,
     crate::fine_tuning::CheckpointPermission,
     crate::fine_tuning::FineTuningCheckpoint,
