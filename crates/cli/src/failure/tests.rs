@@ -1,5 +1,8 @@
+use std::collections::BTreeMap;
+
 use expect_test::{Expect, expect};
 use openai_api::ApiError;
+use serde_json::Value;
 use trainer::{Origin, Problem};
 
 use super::*;
@@ -7,11 +10,27 @@ use super::*;
 #[track_caller]
 fn check(error: impl Into<anyhow::Error>, expected: Expect) {
     let error = error.into();
-    let mut shown = format!("{}\n{}", chain(&error), body(&error)["error"]);
+    let mut shown = format!("{}\n{}", chain(&error), sorted(&body(&error)["error"]));
     if let Some(hint) = hint(&error) {
         shown = format!("{shown}\nhint: {hint}");
     }
     expected.assert_eq(&shown);
+}
+
+/// JSON with its fields by name, however a map keeps them.
+fn sorted(value: &Value) -> String {
+    match value {
+        Value::Object(fields) => {
+            let fields: BTreeMap<_, _> = fields.iter().collect();
+            let fields: Vec<_> =
+                fields.iter().map(|(name, value)| format!("{name:?}:{}", sorted(value))).collect();
+            format!("{{{}}}", fields.join(","))
+        }
+        Value::Array(entries) => {
+            format!("[{}]", entries.iter().map(sorted).collect::<Vec<_>>().join(","))
+        }
+        value => value.to_string(),
+    }
 }
 
 fn api(error: ApiError) -> openai_api::Error {
