@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use facade::{Builder, OpenAiModel};
 use openai_api::testing::{Reply, ScriptedServer};
-use openai_api::{ChatBackend, ChatCompletion, ChatRequest, ChatStream, Client, Model};
+use openai_api::{
+    ChatBackend, ChatCompletion, ChatRequest, ChatStream, Client, Model, RetryPolicy,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -22,9 +24,10 @@ pub fn hosted(server: &ScriptedServer) -> Builder {
     OpenAiModel::builder().hosted(client(server))
 }
 
-/// A client of `server`.
+/// A client of `server` that sends each request once.
 pub fn client(server: &ScriptedServer) -> Client {
-    Client::builder().key("sk-test").base_url(server.url()).build().unwrap()
+    let client = Client::builder().key("sk-test").base_url(server.url());
+    client.retry(RetryPolicy::never()).build().unwrap()
 }
 
 /// A server that gives one reply after the other.

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use openai_api::conformance::Offer;
 use openai_api::testing::{Reply, Request, ScriptedServer};
-use openai_api::{ChatBackend, ChatBackendExt, Client, Error, ModelId, Retry};
+use openai_api::{ChatBackend, ChatBackendExt, Client, Error, ModelId, Retry, RetryPolicy};
 use serde_json::{Value, json};
 
 use crate::support::{Held, api_error, client, scripted};
@@ -103,7 +103,8 @@ async fn a_body_cut_short_is_retryable() {
 
 #[tokio::test]
 async fn a_server_that_is_not_there_is_a_retryable_error_that_names_it() {
-    let nowhere = Client::builder().base_url("http://127.0.0.1:9/v1").build().unwrap();
+    let nowhere = Client::builder().base_url("http://127.0.0.1:9/v1").retry(RetryPolicy::never());
+    let nowhere = nowhere.build().unwrap();
     let error = nowhere.models().await.unwrap_err();
     assert!(error.is_retryable(), "{error:?}");
     assert!(error.to_string().contains("127.0.0.1:9"), "{error}");
