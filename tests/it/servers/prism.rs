@@ -6,20 +6,32 @@ use openai_api::{ChatBackend as _, ChatRequest, Client, Message};
 use super::requests::{Fault, request_tests};
 
 const FAULTS: &[Fault] = &[
+    Fault { what: "POST /conversations/{conversation_id}/items: a", status: 422, why: PARTS },
+    Fault { what: "POST /responses: a message of parts", status: 422, why: PARTS },
+    Fault { what: "POST /responses: ", status: 500, why: OWN_ANSWER },
+    Fault { what: "POST /responses/compact", status: 500, why: OWN_ANSWER },
+    Fault { what: "GET /responses/{response_id}", status: 500, why: OWN_ANSWER },
+    Fault { what: "POST /responses/{response_id}/cancel", status: 500, why: OWN_ANSWER },
+    Fault {
+        what: "DELETE /responses/{response_id}",
+        status: 200,
+        why: "the specification gives the answer no body, and it answers with none",
+    },
+    Fault {
+        what: "POST /embeddings",
+        status: 200,
+        why: "its vectors are of the least number that 64 bits can hold",
+    },
     Fault {
         what: "example of POST /conversations/{conversation_id}/items",
         status: 422,
-        why: "a message of parts fits two variants of a `oneOf` in the specification",
+        why: PARTS,
     },
+    Fault { what: "example of POST /responses: File input", status: 422, why: PARTS },
     Fault {
         what: "example of POST /responses: Image input",
         status: 422,
         why: "the example lacks `detail`, which the specification requires",
-    },
-    Fault {
-        what: "example of POST /responses: File input",
-        status: 422,
-        why: "a message of parts fits two variants of a `oneOf` in the specification",
     },
     Fault {
         what: "example of POST /responses: Functions",
@@ -29,6 +41,7 @@ const FAULTS: &[Fault] = &[
     Fault { what: "example of POST /responses: ", status: 500, why: OWN_ANSWER },
     Fault { what: "example of POST /responses/compact", status: 500, why: OWN_ANSWER },
 ];
+const PARTS: &str = "a message of parts fits two variants of a `oneOf` in the specification";
 const OWN_ANSWER: &str = "it accepts the request, and then finds its own answer to be no response";
 
 request_tests!(client(), FAULTS);

@@ -1,16 +1,22 @@
 //! `@stdy/cli`, which checks each request against OpenAI's specification and makes answers up
 //! from it, streams too.
 
-use futures_util::TryStreamExt as _;
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use openai_api::{ChatBackend as _, ChatRequest, Client, Message, StreamOptions};
 
-use super::requests::{Fault, chats, request_tests};
+use super::requests::{Fault, asked, chats, request_tests};
 
 const FAULTS: &[Fault] = &[
+    Fault { what: "POST /conversations/{conversation_id}/items: a", status: 400, why: PARTS },
     Fault {
         what: "example of POST /conversations/{conversation_id}/items",
         status: 400,
-        why: "it does not find the message among the variants if its content is a list of parts",
+        why: PARTS,
+    },
+    Fault {
+        what: "DELETE /responses/{response_id}",
+        status: 200,
+        why: "the specification gives the answer no body, and it answers `{}`",
     },
     Fault {
         what: "example of POST /responses: Functions",
@@ -18,6 +24,7 @@ const FAULTS: &[Fault] = &[
         why: "the example lacks `strict`, which the specification requires",
     },
 ];
+const PARTS: &str = "it finds no variant for a message of parts, and finds it in `/responses`";
 
 request_tests!(client(), FAULTS);
 
@@ -28,6 +35,19 @@ async fn chat_streams_in_every_form() {
         request.stream_options = Some(StreamOptions::with_usage());
         let chunks: Vec<_> = client().stream(request).await.unwrap().try_collect().await.unwrap();
         assert!(chunks.len() >= 5, "{chunks:?}");
+    }
+}
+
+// It makes five events up, and ends with one that is none; so what comes is the events and then
+// the error that the response is not all there.
+#[tokio::test]
+#[ignore = "`cargo xtask test` runs it, with the server that it starts"]
+async fn responses_stream_and_are_cut_short() {
+    for (what, request) in asked() {
+        let events: Vec<_> = client().stream_response(request).await.unwrap().collect().await;
+        let (last, events) = events.split_last().unwrap();
+        assert!(last.is_err(), "{what}: {last:?}");
+        assert!(events.len() >= 5 && events.iter().all(Result::is_ok), "{what}: {events:?}");
     }
 }
 

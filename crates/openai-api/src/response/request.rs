@@ -262,8 +262,9 @@ wire! {
         pub description: Option<String>,
         /// The JSON schema of its arguments.
         pub parameters: Option<Value> = stated,
-        /// Whether the arguments have to fit the schema; OpenAI's default is yes.
-        pub strict: Option<bool>,
+        /// Whether the arguments have to fit the schema; OpenAI's default is yes, and it wants the
+        /// field written all the same.
+        pub strict: Option<bool> = stated,
     }
 }
 

@@ -108,7 +108,7 @@ async fn a_response_is_asked_for_with_all_that_was_set() {
             "previous_response_id": "resp_0", "max_output_tokens": 5, "temperature": 0.5,
             "tools": [{
                 "type": "function", "name": "f", "description": "does it",
-                "parameters": {"type": "object"},
+                "parameters": {"type": "object"}, "strict": null,
             }],
             "tool_choice": "auto",
             "text": {"format": {
