@@ -10,6 +10,7 @@ mod call;
 mod chat;
 mod connection;
 mod conversations;
+mod deletion;
 mod embeddings;
 mod environment;
 mod error_body;

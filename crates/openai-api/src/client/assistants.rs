@@ -39,7 +39,7 @@ impl Client {
 
     /// Deletes an assistant.
     pub fn delete_assistant(&self, id: &str) -> Call<AssistantDeleted> {
-        self.beta(Method::DELETE, &["assistants", id], "deletion")
+        self.beta(Method::DELETE, &["assistants", id], "deletion").or_silence()
     }
 
     /// A request for what belongs to assistants, which servers want a header for.

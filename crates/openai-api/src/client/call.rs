@@ -56,7 +56,7 @@ pub struct Call<T = Value> {
 /// Sends a request whose answer is of a kind, and reads it.
 type Sender<T> = fn(Outgoing, &'static str) -> Sending<T>;
 
-type Sending<T> = BoxFuture<'static, Result<(T, Arc<Meta>)>>;
+pub(super) type Sending<T> = BoxFuture<'static, Result<(T, Arc<Meta>)>>;
 
 impl Client {
     /// Begins a request to a path below the base URL, which may have a query.

@@ -33,7 +33,7 @@ impl Client {
 
     /// Deletes a conversation; its items stay where else they belong to.
     pub fn delete_conversation(&self, id: &ConversationId) -> Call<ConversationDeleted> {
-        self.call(Method::DELETE, &["conversations", id.as_str()], "deletion")
+        self.call(Method::DELETE, &["conversations", id.as_str()], "deletion").or_silence()
     }
 
     /// Lists a conversation's items, newest first.

@@ -93,7 +93,7 @@ impl Client {
 
     /// Deletes a file.
     pub fn delete_file(&self, id: &FileId) -> Call<FileDeleted> {
-        self.call(Method::DELETE, &["files", id.as_str()], "deletion")
+        self.call(Method::DELETE, &["files", id.as_str()], "deletion").or_silence()
     }
 
     /// Fetches a file's content piece by piece.

@@ -101,7 +101,7 @@ impl Client {
     ) -> Call<CheckpointPermissionDeleted> {
         let [fine_tuning, checkpoints, checkpoint, permissions] = permissions(checkpoint);
         let path = [fine_tuning, checkpoints, checkpoint, permissions, permission];
-        self.call(Method::DELETE, &path, "deletion")
+        self.call(Method::DELETE, &path, "deletion").or_silence()
     }
 
     /// Has a grader give a mark to an answer; `item` is the example that the answer is for.

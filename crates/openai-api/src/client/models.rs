@@ -15,7 +15,7 @@ impl Client {
 
     /// Deletes a model that was fine-tuned.
     pub fn delete_model(&self, id: &ModelId) -> Call<ModelDeleted> {
-        self.call(Method::DELETE, &["models", id.as_str()], "deletion")
+        self.call(Method::DELETE, &["models", id.as_str()], "deletion").or_silence()
     }
 
     /// Tells one model.

@@ -83,7 +83,7 @@ impl Client {
 
     /// Deletes a response.
     pub fn delete_response(&self, id: &ResponseId) -> Call<ResponseDeleted> {
-        self.call(Method::DELETE, &["responses", id.as_str()], "deletion")
+        self.call(Method::DELETE, &["responses", id.as_str()], "deletion").or_silence()
     }
 
     /// Cancels a response that the server makes in the background; tells how far it came.

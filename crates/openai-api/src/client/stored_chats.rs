@@ -38,7 +38,7 @@ impl Client {
 
     /// Deletes a stored chat completion.
     pub fn delete_chat_completion(&self, id: &str) -> Call<ChatCompletionDeleted> {
-        self.call(Method::DELETE, &["chat", "completions", id], "deletion")
+        self.call(Method::DELETE, &["chat", "completions", id], "deletion").or_silence()
     }
 }
 

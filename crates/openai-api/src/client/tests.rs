@@ -6,6 +6,7 @@ mod azure;
 mod batches;
 mod certificates;
 mod conformance;
+mod deletions;
 mod embeddings;
 mod fine_tuning;
 mod keys;

@@ -30,7 +30,7 @@ impl Client {
 
     /// Deletes a thread.
     pub fn delete_thread(&self, id: &str) -> Call<ThreadDeleted> {
-        self.beta(Method::DELETE, &["threads", id], "deletion")
+        self.beta(Method::DELETE, &["threads", id], "deletion").or_silence()
     }
 
     /// Puts a message into a thread.
@@ -65,7 +65,7 @@ impl Client {
 
     /// Deletes a message of a thread.
     pub fn delete_thread_message(&self, thread: &str, id: &str) -> Call<ThreadMessageDeleted> {
-        self.beta(Method::DELETE, &["threads", thread, "messages", id], "deletion")
+        self.beta(Method::DELETE, &["threads", thread, "messages", id], "deletion").or_silence()
     }
 }
 
