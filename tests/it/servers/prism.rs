@@ -13,14 +13,9 @@ const FAULTS: &[Fault] = &[
     Fault { what: "GET /responses/{response_id}", status: 500, why: OWN_ANSWER },
     Fault { what: "POST /responses/{response_id}/cancel", status: 500, why: OWN_ANSWER },
     Fault {
-        what: "DELETE /responses/{response_id}",
-        status: 200,
-        why: "the specification gives the answer no body, and it answers with none",
-    },
-    Fault {
         what: "POST /embeddings",
         status: 200,
-        why: "its vectors are of the least number that 64 bits can hold",
+        why: "the one number of its vectors is below the least that 32 bits can hold",
     },
     Fault {
         what: "example of POST /conversations/{conversation_id}/items",

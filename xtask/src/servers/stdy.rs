@@ -14,6 +14,8 @@ pub(super) fn launch(sh: &Shell, workspace: &Workspace, port: u16) -> Result<Lau
     let launch = Launch::new("stdy", npm::script(&dir, "steady"))
         .with_args(["--host", "127.0.0.1", "--log-format", "text", "--log-bodies", "--no-color"])
         .with_args(["--stream-interval", "1", "--port", &port.to_string()])
+        // As OpenAI's documentation shows it: `expires_after[anchor]=created_at`.
+        .with_args(["--validator-form-object-format", "brackets"])
         .with_args([specification])
         .ready_at("/models", Duration::from_secs(60));
     Ok(launch)

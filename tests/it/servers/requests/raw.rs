@@ -1,17 +1,12 @@
-use std::path::Path;
-
 use openai_api::Client;
 use serde_json::Value;
 
-use super::{Sent, send};
-use crate::support::read_json;
+use super::{Sent, send, specification};
 
 /// Every example of a request in the specification that is sent as JSON and answered whole.
 pub async fn examples(client: &Client) -> Vec<Sent> {
-    let spec = "../crates/openai-api/tests/spec/examples.json";
-    let spec = read_json(&Path::new(env!("CARGO_MANIFEST_DIR")).join(spec));
     let mut sent = Vec::new();
-    for example in spec.as_array().unwrap() {
+    for example in specification("examples.json").as_array().unwrap() {
         let operation = example["of"].as_str().unwrap();
         let Some(path) = operation.strip_prefix("POST /") else { continue };
         if example["part"] != "request" || example["body"]["stream"] == true {

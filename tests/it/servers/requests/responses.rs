@@ -1,6 +1,6 @@
 use openai_api::{
     Client, FunctionTool, ImageUrl, ReasoningEffort, ResponseId, ResponseItem, ResponsePart,
-    ResponseRequest, TextFormat,
+    ResponseRequest, ResponseTool, TextFormat,
 };
 use serde_json::json;
 
@@ -25,6 +25,16 @@ pub async fn responses(client: &Client) -> Vec<Sent> {
     let items = client.response_input_items(&id).after("msg_abc123").limit(2);
     sent.push(send("GET /responses/{response_id}/input_items", items).await);
     sent
+}
+
+/// The request for the events of a response that the server makes in the background.
+pub async fn resumed_response(client: &Client) -> Vec<Sent> {
+    let id = ResponseId::from("resp_abc123");
+    let one = "GET /responses/{response_id}";
+    vec![
+        send(one, client.resume_response(&id, None)).await,
+        send(one, client.resume_response(&id, Some(3))).await,
+    ]
 }
 
 /// Requests for a response that use all that the request can say.
@@ -64,11 +74,24 @@ pub fn asked() -> Vec<(&'static str, ResponseRequest)> {
         ),
         ("a turn after another", hello().with_previous_response("resp_abc123")),
         ("a conversation", hello().with_conversation("conv_abc123").with_background(true)),
-        ("reasoning", hello().with_reasoning_effort(ReasoningEffort::Low)),
+        (
+            "reasoning",
+            hello().with_reasoning_effort(ReasoningEffort::Low).with_reasoning_summary("concise"),
+        ),
         ("a schema", hello().with_text_format(TextFormat::json_schema("place", schema))),
         (
             "a function",
-            hello().with_tools([weather]).with_tool_choice("auto").with_parallel_tool_calls(false),
+            hello()
+                .with_tools([weather.clone()])
+                .with_tool_choice("auto")
+                .with_parallel_tool_calls(false),
+        ),
+        (
+            "a strict function, and a tool of the server's",
+            hello().with_tools([
+                ResponseTool::from(weather.with_strict(true)),
+                json!({"type": "web_search"}).into(),
+            ]),
         ),
         ("items", ResponseRequest::new("gpt-5.4", turns)),
         ("a message of parts", ResponseRequest::new("gpt-5.4", parts)),

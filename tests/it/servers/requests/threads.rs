@@ -65,6 +65,18 @@ pub async fn runs(client: &Client) -> Vec<Sent> {
     ]
 }
 
+/// Every request about runs that is answered in events.
+pub async fn streamed_runs(client: &Client) -> Vec<Sent> {
+    let all = "POST /threads/{thread_id}/runs";
+    let outputs = [ToolOutput::new("call_abc123", "Rain")];
+    let submit = client.stream_tool_outputs(THREAD, "run_abc123", &outputs);
+    vec![
+        send("POST /threads/runs", client.stream_thread_and_run(asked())).await,
+        send(all, client.stream_run(THREAD, asked())).await,
+        send(&format!("{all}/{{run_id}}/submit_tool_outputs"), submit).await,
+    ]
+}
+
 fn asked() -> CreateRun {
     let parameters = json!({"type": "object", "properties": {"city": {"type": "string"}}});
     CreateRun::new("asst_abc123").with_instructions("Be brief.").with_tools(vec![Tool::function(

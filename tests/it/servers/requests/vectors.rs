@@ -15,6 +15,7 @@ pub async fn embeddings(client: &Client) -> Vec<Sent> {
         EmbeddingRequest::new(MODEL, vec!["a lake", "a river"]).with_dimensions(256),
         EmbeddingRequest::new(MODEL, EmbeddingInput::Tokens(vec![1, 2, 3])),
         EmbeddingRequest::new(MODEL, tokens()).with_encoding_format(EmbeddingFormat::Float),
+        EmbeddingRequest::new(MODEL, "a lake").with_encoding_format(EmbeddingFormat::Base64),
     ];
     let mut sent = Vec::new();
     for request in requests {
