@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::message::Message;
+use crate::message::{Content, Message};
 use crate::meta::Meta;
 use crate::model::ModelId;
 use crate::open_enum::open_enum;
@@ -296,6 +296,13 @@ impl ChatCompletion {
     #[must_use]
     pub fn text(&self) -> String {
         self.choices.first().map(|choice| choice.message.text()).unwrap_or_default()
+    }
+
+    /// The first answer's text, where nothing else of the completion is needed.
+    #[must_use]
+    pub fn into_text(self) -> String {
+        let first = self.choices.into_iter().next();
+        first.and_then(|choice| choice.message.content).map(Content::into_text).unwrap_or_default()
     }
 
     /// The server's id for the HTTP exchange, to quote when asking for help.

@@ -136,6 +136,8 @@ struct Inner {
     completions: Url,
     /// What goes with each request.
     headers: HeaderMap,
+    /// The key that these headers show.
+    shown_key: Option<Key>,
     key: KeySource,
     /// Whether the key is shown as Azure wants it.
     is_azure: bool,

@@ -54,6 +54,7 @@ mod call {
     use std::sync::atomic::{AtomicU32, Ordering};
     use std::time::Instant;
 
+    use futures_util::FutureExt as _;
     use memchr::memmem;
     use serde::Deserialize;
     use serde_json::Value;
@@ -101,13 +102,16 @@ mod call {
         }
 
         /// Puts what happens in a future into the span, and notes how it ends.
-        pub(crate) async fn over<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {
-            let Some(listened) = &self.listened else { return call.await };
-            let result = call.instrument(listened.span.clone()).await;
-            if let Err(error) = &result {
-                listened.span.record("error", reason(error));
-            }
-            result
+        pub(crate) fn over<T>(
+            &self,
+            call: impl Future<Output = Result<T>>,
+        ) -> impl Future<Output = Result<T>> {
+            let span = self.listened.as_ref().map_or_else(Span::none, |it| it.span.clone());
+            call.instrument(span).inspect(|result| {
+                if let (Some(listened), Err(error)) = (&self.listened, result) {
+                    listened.span.record("error", reason(error));
+                }
+            })
         }
 
         /// Notes that the request goes out once more.

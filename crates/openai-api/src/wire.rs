@@ -84,6 +84,7 @@ impl Seen {
         }
     }
 
+    #[inline]
     pub(crate) fn at(self, place: usize) -> Stood {
         match (self.high >> place & 1, self.low >> place & 1) {
             (0, 0) => Stood::Unread,
@@ -112,6 +113,9 @@ impl fmt::Debug for Seen {
 pub(crate) const MOST_FIELDS: usize = 64;
 
 /// Writes a field as it was read, or as a struct made here is written.
+///
+/// Most fields of a request are blank and were never read, so that is seen at once.
+#[inline]
 pub(crate) fn write<M, T>(
     map: &mut M,
     name: &'static str,
@@ -127,13 +131,33 @@ where
     if !value.is_blank() {
         return map.serialize_entry(name, value);
     }
+    let is_written = match stood {
+        Stood::Null | Stood::Present => true,
+        Stood::Unread => stated,
+        Stood::Missing => false,
+    };
+    if is_written { write_blank(map, name, value, stood, extra) } else { Ok(()) }
+}
+
+/// Writes a field that is blank.
+fn write_blank<M, T>(
+    map: &mut M,
+    name: &'static str,
+    value: &T,
+    stood: Stood,
+    extra: &Map<String, Value>,
+) -> Result<(), M::Error>
+where
+    M: SerializeMap,
+    T: serde::Serialize,
+{
+    // Someone put it into `extra` instead.
+    if extra.contains_key(name) {
+        return Ok(());
+    }
     match stood {
-        // Someone put it into `extra` instead.
-        _ if !extra.is_empty() && extra.contains_key(name) => Ok(()),
         Stood::Null => map.serialize_entry(name, &()),
-        Stood::Present => map.serialize_entry(name, value),
-        Stood::Unread if stated => map.serialize_entry(name, value),
-        Stood::Unread | Stood::Missing => Ok(()),
+        _ => map.serialize_entry(name, value),
     }
 }
 

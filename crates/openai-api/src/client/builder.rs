@@ -257,7 +257,8 @@ impl ClientBuilder {
         if self.uploads.part == 0 {
             return Err(Error::invalid("upload part size", "must be at least one byte"));
         }
-        let mut headers = HeaderMap::new();
+        // Room for what a call and the transport add, which clones keep.
+        let mut headers = HeaderMap::with_capacity(USUAL_HEADERS);
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(USER_AGENT, header("user agent", &self.user_agent)?);
         if let KeySource::Fixed(key) = &self.key {
@@ -289,6 +290,7 @@ impl ClientBuilder {
             http,
             base,
             completions,
+            shown_key: Key::of(&headers),
             headers,
             key: self.key,
             is_azure,
@@ -337,6 +339,7 @@ pub(super) fn parse_url(field: &'static str, text: &str, hint: &str) -> Result<U
 }
 
 const OPENAI: &str = "https://api.openai.com/v1";
+const USUAL_HEADERS: usize = 12;
 const ORGANIZATION: HeaderName = HeaderName::from_static("openai-organization");
 const PROJECT: HeaderName = HeaderName::from_static("openai-project");
 

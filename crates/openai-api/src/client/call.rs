@@ -15,6 +15,7 @@ use serde_json::Value;
 use crate::client::answer::Answer;
 use crate::client::body::Body;
 use crate::client::form::Form;
+use crate::client::key::shows_key;
 use crate::client::transport::shown;
 use crate::client::{Client, Inner, error_body, json};
 use crate::error::{Error, Result};
@@ -48,13 +49,14 @@ use crate::wire::Told;
 /// ```
 #[must_use = "a call is sent when it is awaited"]
 pub struct Call<T = Value> {
-    pub(super) request: Outgoing,
+    /// In a box, since a call is moved at every step on its way.
+    pub(super) request: Box<Outgoing>,
     what: &'static str,
     send: Sender<T>,
 }
 
 /// Sends a request whose answer is of a kind, and reads it.
-type Sender<T> = fn(Outgoing, &'static str) -> Sending<T>;
+type Sender<T> = fn(Box<Outgoing>, &'static str) -> Sending<T>;
 
 pub(super) type Sending<T> = BoxFuture<'static, Result<(T, Arc<Meta>)>>;
 
@@ -119,10 +121,11 @@ impl Client {
             url,
             failure,
             headers: self.inner.headers.clone(),
+            shows_key: false,
             body: None,
             limit: None,
         };
-        Call { request, what, send: send_told }
+        Call { request: Box::new(request), what, send: send_told }
     }
 }
 
@@ -131,6 +134,7 @@ impl<T> Call<T> {
     pub fn header(mut self, name: &str, value: &str) -> Self {
         match (name.parse::<HeaderName>(), HeaderValue::from_str(value)) {
             (Ok(name), Ok(value)) => {
+                self.request.shows_key |= shows_key(&name);
                 self.request.headers.insert(name, value);
             }
             // The value may be a secret.
@@ -193,7 +197,7 @@ impl<T> Call<T> {
 
     /// The same call, to be sent once more.
     pub(super) fn again(&self) -> Self {
-        let request = self.request.again();
+        let request = Box::new(self.request.again());
         Self { request, what: self.what, send: self.send }
     }
 
@@ -242,7 +246,7 @@ impl<T: 'static> IntoFuture for Call<T> {
 
 /// Sends a request and reads the answer as JSON, where fields that are unknown tell an error.
 fn send_told<T: Told + DeserializeOwned + Send + 'static>(
-    request: Outgoing,
+    request: Box<Outgoing>,
     what: &'static str,
 ) -> Sending<T> {
     let is_error = |answer: &T| answer.extra().is_some_and(error_body::is_error);
@@ -251,7 +255,7 @@ fn send_told<T: Told + DeserializeOwned + Send + 'static>(
 
 /// Sends a request and reads the answer as JSON.
 fn send_any<T: DeserializeOwned + Send + 'static>(
-    request: Outgoing,
+    request: Box<Outgoing>,
     what: &'static str,
 ) -> Sending<T> {
     Box::pin(request.read(move |body, answer| answer.parse(body, what, |_| false)))
@@ -272,6 +276,8 @@ pub(super) struct Outgoing {
     pub(super) failure: Option<Error>,
     /// What goes with it, the client's own included.
     pub(super) headers: HeaderMap,
+    /// Whether a key of the call's own is among the headers.
+    pub(super) shows_key: bool,
     pub(super) body: Option<Body>,
     pub(super) limit: Option<Duration>,
 }
@@ -279,7 +285,7 @@ pub(super) struct Outgoing {
 impl Outgoing {
     /// Sends the request and reads the answer's whole body.
     pub(super) async fn read<T>(
-        self,
+        self: Box<Self>,
         read: impl Fn(&[u8], &Answer) -> Result<T>,
     ) -> Result<(T, Arc<Meta>)> {
         let read = &read;
@@ -307,6 +313,7 @@ impl Outgoing {
             url: self.url.clone(),
             failure,
             headers: self.headers.clone(),
+            shows_key: self.shows_key,
             body: self.body.clone(),
             limit: self.limit,
         }

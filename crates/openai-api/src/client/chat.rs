@@ -210,3 +210,17 @@ fn as_chunk(completion: ChatCompletion) -> ChatChunk {
 const COMPLETION: &str = "chat completion";
 /// Where chats are completed.
 pub(super) const COMPLETIONS: &[&str] = &["chat", "completions"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Message;
+
+    #[test]
+    fn a_request_under_way_needs_little_memory() {
+        let client = Client::builder().base_url("http://127.0.0.1:9/v1").build().unwrap();
+        let call = client.chat(ChatRequest::new("m", vec![Message::user("Where is the lake?")]));
+        let under_way = call.request.read(read_completion);
+        assert!(size_of_val(&under_way) <= 1024, "{}", size_of_val(&under_way));
+    }
+}

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use reqwest::{Proxy, Url, redirect};
+use reqwest::{Proxy, Url, redirect, retry};
 
 use crate::client::builder::parse_url;
 use crate::client::tls;
@@ -51,6 +51,8 @@ impl Route {
         let client = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
             .connect_timeout(connect)
+            // Sending again is for `RetryPolicy`; reqwest would keep a copy of each request for it.
+            .retry(retry::never().max_retries_per_request(0))
             // Where a request may go on to is for its sender to say.
             .redirect(redirect::Policy::none());
         let client = match &self.proxy {

@@ -51,7 +51,7 @@ impl Outgoing {
     ///
     /// It is sent again until its first item is there, and never after that.
     pub(super) async fn stream<R: Reader>(
-        self,
+        self: Box<Self>,
     ) -> Result<(BoxStream<'static, Result<R::Item>>, Arc<Meta>)> {
         let open = |answer: Answer| async {
             let meta = Arc::clone(&answer.meta);

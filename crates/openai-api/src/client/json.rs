@@ -101,13 +101,18 @@ pub(super) fn lifted_body<T: Serialize + ?Sized>(
 }
 
 fn write<T: Serialize + ?Sized>(request: &T) -> Result<Vec<u8>> {
-    serde_json::to_vec(request)
-        .map_err(|error| Error::invalid("request", format!("is no JSON: {error}")))
+    let mut json = Vec::with_capacity(USUAL_SIZE);
+    serde_json::to_writer(&mut json, request)
+        .map_err(|error| Error::invalid("request", format!("is no JSON: {error}")))?;
+    Ok(json)
 }
 
 fn needs_no_escape(text: &str) -> bool {
     !text.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\')
 }
+
+/// What most requests fit into, in bytes.
+const USUAL_SIZE: usize = 1024;
 
 /// What is shorter is copied; it costs less than the pieces would.
 const LONGEST_COPIED: usize = 256 * 1024;

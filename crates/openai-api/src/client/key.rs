@@ -52,8 +52,8 @@ impl Key {
         Ok((name, value))
     }
 
-    /// The key that a call's own headers show.
-    fn of(headers: &HeaderMap) -> Option<Self> {
+    /// The key that headers show.
+    pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
         let value = headers.get(AUTHORIZATION).or_else(|| headers.get(API_KEY))?.to_str().ok()?;
         Some(Self::new(value.strip_prefix("Bearer ").unwrap_or(value)))
     }
@@ -147,7 +147,7 @@ impl KeyProvider for Arc<dyn KeyProvider> {
 #[derive(Clone)]
 pub(super) enum KeySource {
     None,
-    /// The same for each request; it stands in the client's headers.
+    /// The same for each request; it goes into the client's headers.
     Fixed(Key),
     /// Asked for each attempt.
     Provider(Arc<dyn KeyProvider>),
@@ -175,15 +175,12 @@ impl Credentials {
 }
 
 impl Inner {
-    /// What the next attempt of a call with these headers of its own is made with.
-    pub(super) async fn credentials(&self, headers: &HeaderMap) -> Result<Credentials> {
-        if let Some(key) = Key::of(headers) {
-            return Ok(Credentials { key: Some(key), header: None });
-        }
+    /// What the next attempt is made with; `own` are the call's headers, if a key is among them.
+    pub(super) async fn credentials(&self, own: Option<&HeaderMap>) -> Result<Credentials> {
+        let key = own.map_or_else(|| self.shown_key.clone(), Key::of);
         match &self.key {
-            KeySource::None => Ok(Credentials::default()),
-            KeySource::Fixed(key) => Ok(Credentials { key: Some(key.clone()), header: None }),
-            KeySource::Provider(provider) => self.ask(&**provider, None).await,
+            KeySource::Provider(provider) if key.is_none() => self.ask(&**provider, None).await,
+            _ => Ok(Credentials { key, header: None }),
         }
     }
 
@@ -212,6 +209,11 @@ impl Inner {
         let header = key.header(self.is_azure)?;
         Ok(Credentials { key: Some(key), header: Some(header) })
     }
+}
+
+/// Whether a header with this name shows a key.
+pub(super) fn shows_key(name: &HeaderName) -> bool {
+    *name == AUTHORIZATION || *name == API_KEY
 }
 
 const API_KEY: HeaderName = HeaderName::from_static("api-key");

@@ -21,7 +21,7 @@ use crate::trace::Trace;
 
 impl Outgoing {
     /// Sends the request and reads the answer, again as often as it may help.
-    pub(super) async fn run<T, F>(mut self, read: impl Fn(Answer) -> F) -> Result<T>
+    pub(super) async fn run<T, F>(mut self: Box<Self>, read: impl Fn(Answer) -> F) -> Result<T>
     where
         F: Future<Output = Result<T>>,
     {
@@ -51,17 +51,24 @@ impl Outgoing {
     /// A key that the server refuses is asked for anew, once, which does not count as an attempt.
     async fn send(&self, trace: &Trace) -> Result<Answer> {
         trace.attempts();
-        let credentials = self.inner.credentials(&self.headers).await?;
+        let own_key = self.shows_key.then_some(&self.headers);
+        let credentials = self.inner.credentials(own_key).await?;
         let answer = self.follow(&credentials, trace).await?;
         if answer.is_success() {
             return Ok(answer);
         }
+        // In a box, as all that is rare, so that what is usual needs little memory.
+        Box::pin(self.refused(answer, &credentials, trace)).await
+    }
+
+    /// What to make of an answer that is an error.
+    async fn refused(&self, answer: Answer, shown: &Credentials, trace: &Trace) -> Result<Answer> {
         let refuses_key = answer.meta.status() == StatusCode::UNAUTHORIZED;
         let error = answer.refuse().await;
         if !refuses_key {
             return Err(error);
         }
-        let Some(credentials) = self.inner.fresh_credentials(&credentials).await? else {
+        let Some(credentials) = self.inner.fresh_credentials(shown).await? else {
             return Err(error);
         };
         let answer = self.follow(&credentials, trace).await?;
@@ -70,7 +77,20 @@ impl Outgoing {
 
     /// Sends the request, and on to where redirects lead.
     async fn follow(&self, credentials: &Credentials, trace: &Trace) -> Result<Answer> {
-        let mut answer = self.exchange(&self.url, Some(credentials), trace).await?;
+        let answer = self.exchange(&self.url, Some(credentials), trace).await?;
+        if answer.redirects_from().is_none() {
+            return Ok(answer);
+        }
+        Box::pin(self.redirected(answer, credentials, trace)).await
+    }
+
+    /// Sends the request on to where an answer leads.
+    async fn redirected(
+        &self,
+        mut answer: Answer,
+        credentials: &Credentials,
+        trace: &Trace,
+    ) -> Result<Answer> {
         for _ in 0..redirect::MOST {
             let Some(at) = answer.redirects_from() else { break };
             let target = redirect::next(&self.method, &self.url, at, &answer.meta);
@@ -81,8 +101,6 @@ impl Outgoing {
     }
 
     /// Sends the request to this place and waits until the answer begins, whatever it is.
-    ///
-    /// Without credentials it goes without a body too, and nothing tells who asks.
     async fn exchange(
         &self,
         url: &Url,
@@ -90,25 +108,38 @@ impl Outgoing {
         trace: &Trace,
     ) -> Result<Answer> {
         let inner = &self.inner;
-        let mut request = Request::new(self.method.clone(), url.clone());
-        let headers = request.headers_mut();
-        if let Some(credentials) = credentials {
-            headers.clone_from(&self.headers);
-            if let Some((name, value)) = &credentials.header {
-                headers.insert(name, value.clone());
-            }
-        } else {
-            headers.extend(inner.headers.get(USER_AGENT).map(|it| (USER_AGENT, it.clone())));
-        }
         let mut sent = None;
-        if let (Some(body), Some(_)) = (&self.body, credentials) {
-            *request.body_mut() = Some(body.open(&mut sent));
-        }
-        let exchange = inner.http.execute(request);
+        let exchange = inner.http.execute(self.request(url, credentials, &mut sent));
         let response = patiently(exchange, inner.timeouts.read, sent.as_deref()).await?;
         let failed = |error| sending_failed(error, url, inner.timeouts.connect);
         let secret = credentials.and_then(Credentials::secret);
         Ok(Answer::new(Arc::clone(inner), response.map_err(failed)?, secret, trace))
+    }
+
+    /// The request to this place; `sent` becomes what grows as its body goes out.
+    ///
+    /// Without credentials it goes without a body too, and nothing tells who asks.
+    fn request(
+        &self,
+        url: &Url,
+        credentials: Option<&Credentials>,
+        sent: &mut Option<Arc<AtomicU64>>,
+    ) -> Request {
+        let mut request = Request::new(self.method.clone(), url.clone());
+        let headers = request.headers_mut();
+        let Some(credentials) = credentials else {
+            let user_agent = self.inner.headers.get(USER_AGENT);
+            headers.extend(user_agent.map(|it| (USER_AGENT, it.clone())));
+            return request;
+        };
+        headers.clone_from(&self.headers);
+        if let Some((name, value)) = &credentials.header {
+            headers.insert(name, value.clone());
+        }
+        if let Some(body) = &self.body {
+            *request.body_mut() = Some(body.open(sent));
+        }
+        request
     }
 }
 

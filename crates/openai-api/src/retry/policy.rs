@@ -104,26 +104,32 @@ impl RetryPolicy {
             self.deadline.and_then(|limit| Some((Instant::now().checked_add(limit)?, limit)));
         let mut made = 0;
         loop {
-            let result = match deadline {
-                None => attempt().await,
-                Some((at, limit)) => timeout_at(at, attempt())
-                    .await
-                    .unwrap_or(Err(Error::Timeout { what: "answer", limit })),
-            };
-            made += 1;
-            let error = match result {
-                Ok(value) => return Ok(value),
-                Err(error) if !error.is_retryable() => return Err(error),
-                Err(error) => error,
-            };
-            match self.wait_after(made, &error, deadline.map(|(at, _)| at)) {
-                Some(wait) => {
-                    trace::sends_again(made, wait, &error);
-                    sleep(wait).await;
+            // What an attempt gave is let go before the wait, so that no room is kept for it.
+            let wait = {
+                let result = match deadline {
+                    None => attempt().await,
+                    Some((at, limit)) => timeout_at(at, Box::pin(attempt()))
+                        .await
+                        .unwrap_or(Err(Error::Timeout { what: "answer", limit })),
+                };
+                made += 1;
+                let error = match result {
+                    Ok(value) => return Ok(value),
+                    Err(error) if !error.is_retryable() => return Err(error),
+                    Err(error) => error,
+                };
+                match self.wait_after(made, &error, deadline.map(|(at, _)| at)) {
+                    Some(wait) => {
+                        trace::sends_again(made, wait, &error);
+                        wait
+                    }
+                    None if made == 1 => return Err(error),
+                    None => {
+                        return Err(Error::Exhausted { attempts: made, source: Box::new(error) });
+                    }
                 }
-                None if made == 1 => return Err(error),
-                None => return Err(Error::Exhausted { attempts: made, source: Box::new(error) }),
-            }
+            };
+            sleep(wait).await;
         }
     }
 

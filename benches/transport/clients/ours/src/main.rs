@@ -55,10 +55,8 @@ impl Chat for Ours {
 }
 
 fn answer(completion: ChatCompletion) -> Result<Answer> {
-    Ok(Answer {
-        text: completion.text(),
-        total_tokens: completion.usage.as_ref().map_or(0, |usage| usage.total_tokens),
-    })
+    let total_tokens = completion.usage.as_ref().map_or(0, |usage| usage.total_tokens);
+    Ok(Answer { text: completion.into_text(), total_tokens })
 }
 
 fn request(conversation: &[Turn]) -> ChatRequest {
