@@ -24,7 +24,7 @@ impl<T> Call<T> {
 }
 
 fn send<T: Told + DeserializeOwned + Send + 'static>(
-    request: Outgoing,
+    request: Box<Outgoing>,
     what: &'static str,
 ) -> Sending<T> {
     let id = last_of(&request.url);
