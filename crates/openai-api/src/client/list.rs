@@ -8,6 +8,7 @@ use futures_core::stream::BoxStream;
 use futures_util::StreamExt as _;
 use reqwest::Method;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::client::Client;
 use crate::client::call::Call;
@@ -68,6 +69,8 @@ impl<T: Entry> List<T> {
 
     /// Asks for all entries, page by page until the last.
     ///
+    /// The last is also one that tells no id to ask for the next by, whatever it says of more.
+    ///
     /// # Errors
     ///
     /// Whatever keeps the server from telling; what had come until then is lost.
@@ -80,7 +83,8 @@ impl<T: Entry> List<T> {
         Ok(all)
     }
 
-    /// Asks for all entries, the next page when the last has been taken.
+    /// Asks for all entries, the next page when the last has been taken; ends where
+    /// [`all`](Self::all) does.
     ///
     /// After an error the stream ends.
     #[must_use]
@@ -94,19 +98,30 @@ impl<T: Entry> List<T> {
                     let Some(after) = after else { return Ok::<_, Error>(None) };
                     let page = call.query("limit", limit).maybe_query("after", after.as_deref());
                     let mut page = page.await?;
-                    let last = page.data.last().map(|entry| entry.id().to_owned());
+                    let last = last_id(&page);
                     // A server that knows no `after` gives the same page again, without end.
-                    let repeats = last == after;
+                    let repeats = last.is_some() && last == after;
                     if repeats {
                         page.data.clear();
                     }
-                    let next = (page.has_more && !repeats).then_some(last);
+                    // Without an id to go on from, the next page would be the first one again.
+                    let next = last.filter(|_| page.has_more && !repeats).map(Some);
                     let entries = futures_util::stream::iter(page.data.into_iter().map(Ok));
                     Ok(Some((entries, next)))
                 }
             });
         futures_util::TryStreamExt::try_flatten(pages).boxed()
     }
+}
+
+/// The id by which to ask for the page that follows, if there is one.
+///
+/// A page may be empty and yet not the last, where a server leaves entries out after it has made its
+/// pages; then only `last_id` says how far it was.
+fn last_id<T: Entry>(page: &Page<T>) -> Option<String> {
+    let told = page.extra.get("last_id").and_then(Value::as_str);
+    let ids = [told, page.data.last().map(Entry::id)];
+    ids.into_iter().flatten().find(|id| !id.is_empty()).map(str::to_owned)
 }
 
 impl<T: Entry> IntoFuture for List<T> {
@@ -143,7 +158,7 @@ impl Entry for crate::response::ResponseItem {
 impl Entry for crate::message::Message {
     /// The id of a message that is stored.
     fn id(&self) -> &str {
-        self.extra.get("id").and_then(serde_json::Value::as_str).unwrap_or_default()
+        self.extra.get("id").and_then(Value::as_str).unwrap_or_default()
     }
 }
 

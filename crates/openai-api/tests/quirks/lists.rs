@@ -78,6 +78,24 @@ quirks! {
             }]}))
             .gives(r#"f "f.jsonl" 13000 ocr"#);
 
+    an_empty_page_that_promises_more_is_the_last:
+        files("any", "https://github.com/helium/helium-js/issues/147")
+            .says(json!({"data": [{"id": "f1"}, {"id": "f2"}], "has_more": true}))
+            .says(json!({"data": [], "has_more": true, "first_id": null, "last_id": null}))
+            .gives(r#"f1 "" 0 -, f2 "" 0 -"#);
+
+    an_empty_page_that_says_how_far_it_was_is_not_the_last:
+        files("OpenAI", "https://github.com/openai/openai-node/pull/2561")
+            .says(json!({"data": [{"id": "f1"}], "has_more": true, "last_id": "f2"}))
+            .says(json!({"data": [], "has_more": true, "last_id": "f4"}))
+            .says(json!({"data": [{"id": "f5"}], "has_more": false}))
+            .gives(r#"f1 "" 0 -, f5 "" 0 -"#);
+
+    entries_without_an_id_have_no_page_after_them:
+        files("any", "https://platform.openai.com/docs/api-reference/files/list")
+            .says(json!({"data": [{"id": "", "filename": "a"}], "has_more": true}))
+            .gives(r#" "a" 0 -"#);
+
     the_content_of_a_file_may_be_json:
         file_content("OpenAI", "https://platform.openai.com/docs/api-reference/files/retrieve-contents")
             .replies(Reply::new(200, "application/json", "{\"error\": {}}\n{\"a\": 1}\n"))
