@@ -45,7 +45,9 @@ impl Client {
     #[must_use]
     pub fn batch_answers(&self, batch: &Batch) -> BoxStream<'static, Result<BatchAnswer>> {
         let files = [&batch.output_file_id, &batch.error_file_id];
-        let files: Vec<FileId> = files.into_iter().flatten().cloned().collect();
+        // Some servers write a file that there is not as an empty text.
+        let files = files.into_iter().flatten().filter(|id| !id.as_str().is_empty());
+        let files: Vec<FileId> = files.cloned().collect();
         let client = self.clone();
         let answers = futures_util::stream::iter(files)
             .then(move |file| {

@@ -71,6 +71,18 @@ async fn answers_are_known_by_their_ids_wherever_the_file_is_cut() {
 }
 
 #[tokio::test]
+async fn a_file_of_no_name_is_none() {
+    let file = r#"{"custom_id":"a","response":{"body":{}}}"#;
+    let (server, client) = serve([Reply::new(200, "application/jsonl", file)]).await;
+    let mut batch = batch("completed");
+    batch["output_file_id"] = "out".into();
+    batch["error_file_id"] = "".into();
+    let batch = serde_json::from_value(batch).unwrap();
+    let answers: Vec<_> = client.batch_answers(&batch).try_collect().await.unwrap();
+    assert_eq!((answers.len(), told(&server).as_str()), (1, "GET /v1/files/out/content\n"));
+}
+
+#[tokio::test]
 async fn a_line_that_is_no_answer_ends_the_answers() {
     let file = "{\"custom_id\":\"a\"}\nnonsense\n{\"custom_id\":\"b\"}\n";
     let (_server, client) = serve([Reply::new(200, "application/jsonl", file)]).await;
