@@ -11,7 +11,7 @@ use crate::chat::{ChatCompletion, ChatRequest, Choice, FinishReason, StreamOptio
 use crate::chunk::{ChatAccumulator, ChatChunk, ChunkChoice, Delta, ToolCallDelta};
 use crate::client::answer::{Answer, without_bom};
 use crate::client::call::Call;
-use crate::client::frames::{Read, Reader, read_all, read_json};
+use crate::client::frames::{Read, Reader, is_noise, read_all, read_json};
 use crate::client::repeated::Repeated;
 use crate::client::{Client, error_body, json};
 use crate::error::Result;
@@ -114,8 +114,7 @@ impl Reader for Chunks {
     #[inline]
     fn read(&mut self, event: &Event<'_>, answer: &Answer) -> Result<Read<ChatChunk>> {
         let data = event.data.trim_ascii();
-        // A gateway that does not know comments wraps them into data.
-        if data.is_empty() || data.starts_with(b":") || event.kind == b"ping" {
+        if is_noise(event) {
             return Ok(Read::Nothing);
         }
         if data == b"[DONE]" {

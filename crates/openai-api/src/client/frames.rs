@@ -309,6 +309,14 @@ pub(super) fn read_all<R: Reader>(
     })
 }
 
+/// Whether an event only keeps the connection open.
+#[inline]
+pub(super) fn is_noise(event: &Event<'_>) -> bool {
+    let data = event.data.trim_ascii_start();
+    // A gateway that does not know comments wraps them into data.
+    data.is_empty() || data.starts_with(b":") || event.kind == b"ping"
+}
+
 /// Reads the JSON in an event.
 #[inline]
 pub(super) fn read_json<T: DeserializeOwned>(data: &[u8], what: &'static str) -> Result<T> {

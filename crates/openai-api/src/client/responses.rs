@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::client::answer::Answer;
 use crate::client::call::Call;
-use crate::client::frames::{Read, Reader, read_json};
+use crate::client::frames::{Read, Reader, is_noise, read_json};
 use crate::client::list::List;
 use crate::client::{Client, error_body, json};
 use crate::error::{Error, Result};
@@ -165,8 +165,7 @@ impl Reader for Events {
     fn read(&mut self, event: &Event<'_>, answer: &Answer) -> Result<Read<ResponseEvent>> {
         let data = event.data.trim_ascii();
         // Some servers end with `[DONE]`, as chats do; that by itself completes no response.
-        let is_done = data == b"[DONE]";
-        if is_done || data.is_empty() || data.starts_with(b":") || event.kind == b"ping" {
+        if data == b"[DONE]" || is_noise(event) {
             return Ok(Read::Nothing);
         }
         if event.kind == b"error" {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::client::answer::{Answer, Misread};
 use crate::client::call::Call;
-use crate::client::frames::{Read, Reader, read_json};
+use crate::client::frames::{Read, Reader, is_noise, read_json};
 use crate::client::list::List;
 use crate::client::{Client, error_body};
 use crate::error::{Error, Result};
@@ -121,7 +121,7 @@ impl Reader for Events {
         if data == b"[DONE]" || event.kind == b"done" {
             return Ok(Read::Done);
         }
-        if data.is_empty() || event.kind == b"ping" {
+        if is_noise(event) {
             return Ok(Read::Nothing);
         }
         if event.kind == b"error" {

@@ -212,6 +212,16 @@ async fn a_run_is_streamed_to_its_end() {
 }
 
 #[tokio::test]
+async fn what_is_no_event_of_the_run_is_harmless() {
+    let pings = ": ping\n\nevent: ping\ndata: {}\n\ndata:\n\nretry: 3\n\ndata: : wrapped\n\n";
+    let whole = [pings.to_owned(), event("thread.run.completed", &run("completed"))];
+    let (_server, client) = serve([Reply::events(whole)]).await;
+    let events = client.stream_run("t", CreateRun::new("a")).await.unwrap();
+    let events: Vec<_> = events.try_collect().await.unwrap();
+    assert!(matches!(&events[..], [RunEvent::Run(_)]), "{events:?}");
+}
+
+#[tokio::test]
 async fn events_without_a_name_or_an_object_are_known_by_the_other() {
     let nameless = format!("data: {}\n\n", run("queued"));
     let bare = event("thread.run.completed", &json!({"id": "r", "status": "completed"}));
