@@ -13,7 +13,7 @@ use crate::message::{Content, Message, Role};
 use crate::meta::Meta;
 use crate::model::ModelId;
 use crate::tool::{FunctionCall, ToolKind};
-use crate::wire::{Field as _, wire};
+use crate::wire::{Field as _, OBJECT, wire};
 
 wire! {
     /// One chunk of a streamed answer.
@@ -163,6 +163,10 @@ impl ChatAccumulator {
             chunk.system_fingerprint.or(completion.system_fingerprint.take());
         completion.usage = chunk.usage.or(completion.usage.take());
         completion.meta = chunk.meta.or(completion.meta.take());
+        let mut extra = chunk.extra;
+        // What a chunk is called is not what the whole is.
+        extra.remove(OBJECT);
+        replace(&mut completion.extra, extra);
         for piece in chunk.choices {
             let index = piece.index;
             let place = completion.choices.binary_search_by_key(&index, |choice| choice.index);
@@ -175,7 +179,7 @@ impl ChatAccumulator {
             let choice = &mut completion.choices[place];
             choice.finish_reason = piece.finish_reason.or(choice.finish_reason.take());
             add_logprobs(&mut choice.logprobs, piece.logprobs);
-            merge(&mut choice.extra, piece.extra);
+            replace(&mut choice.extra, piece.extra);
             append(&mut choice.message, &mut self.calls[place], piece.delta);
         }
     }
@@ -207,7 +211,7 @@ fn append(message: &mut Message, calls: &mut Calls, delta: Delta) {
         calls.append(&mut message.tool_calls, piece);
     }
     // `reasoning` and the like grow too.
-    merge(&mut message.extra, delta.extra);
+    grow(&mut message.extra, delta.extra);
 }
 
 /// Puts how likely the tokens were behind that of those before.
@@ -228,13 +232,27 @@ fn add_logprobs(all: &mut Option<Value>, more: Option<Value>) {
     }
 }
 
-/// Puts unknown fields together as known ones are: texts grow, objects merge, the rest is replaced.
-fn merge(fields: &mut Map<String, Value>, pieces: Map<String, Value>) {
+/// Puts unknown fields of what grows together: texts grow, objects merge, the rest is replaced.
+fn grow(fields: &mut Map<String, Value>, pieces: Map<String, Value>) {
+    merge(fields, pieces, |text, more| text.push_str(&more));
+}
+
+/// Puts unknown fields of what is told anew in each chunk together: objects merge, the rest is
+/// replaced.
+fn replace(fields: &mut Map<String, Value>, pieces: Map<String, Value>) {
+    merge(fields, pieces, |text, other| *text = other);
+}
+
+fn merge(
+    fields: &mut Map<String, Value>,
+    pieces: Map<String, Value>,
+    add: fn(&mut String, String),
+) {
     for (name, piece) in pieces {
         match (fields.get_mut(&name), piece) {
             (_, Value::Null) => {}
-            (Some(Value::String(text)), Value::String(more)) => text.push_str(&more),
-            (Some(Value::Object(fields)), Value::Object(pieces)) => merge(fields, pieces),
+            (Some(Value::String(text)), Value::String(piece)) => add(text, piece),
+            (Some(Value::Object(fields)), Value::Object(pieces)) => merge(fields, pieces, add),
             (_, piece) => {
                 fields.insert(name, piece);
             }
@@ -285,6 +303,43 @@ mod tests {
         assert_eq!(choice.extra["x"], 1);
         let tokens = serde_json::json!([{"token": "a"}, {"token": "b"}]);
         assert_eq!(choice.logprobs.as_ref().unwrap()["content"], tokens);
+    }
+
+    #[test]
+    fn what_is_told_anew_in_each_chunk_is_told_once_in_the_whole() {
+        let mut answer = ChatAccumulator::default();
+        for json in [
+            r#"{"object":"","prompt_filter_results":[{"prompt_index":0}],"choices":[]}"#,
+            r#"{"object":"chunk","provider":"p","citations":["a"],"x_groq":{"id":"r"},"choices":[{
+                "text":"A","content_filter_results":{"hate":{"filtered":false,"severity":"safe"}},
+                "delta":{"tool_calls":[{"index":0,"id":"t","type":"custom","custom":{"name":"f","input":"a"},
+                    "function":{"thought":"s"},"signature":"s"}]}}]}"#,
+            r#"{"provider":"p","citations":["a","b"],"x_groq":{"usage":{}},"choices":[{
+                "text":"B","content_filter_results":{"hate":{"severity":"low"},"self_harm":{}},
+                "delta":{"tool_calls":[{"index":0,"custom":{"name":"f","input":"b"},
+                    "function":{"thought":"s"},"signature":"s"}]},"finish_reason":"stop"}]}"#,
+        ] {
+            answer.push(chunk(json));
+        }
+        let answer = serde_json::to_value(answer.finish().unwrap()).unwrap();
+        assert_eq!(
+            answer,
+            serde_json::json!({
+                "id": "", "created": 0, "model": "", "object": "chat.completion", "usage": null,
+                "prompt_filter_results": [{"prompt_index": 0}], "provider": "p",
+                "citations": ["a", "b"], "x_groq": {"id": "r", "usage": {}},
+                "choices": [{
+                    "index": 0, "finish_reason": "stop", "text": "B",
+                    "content_filter_results": {
+                        "hate": {"filtered": false, "severity": "low"}, "self_harm": {},
+                    },
+                    "message": {"role": "assistant", "content": "", "tool_calls": [{
+                        "id": "t", "type": "custom", "custom": {"name": "f", "input": "ab"},
+                        "function": {"arguments": "", "thought": "s"}, "signature": "s",
+                    }]},
+                }],
+            })
+        );
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Calls of tools, put together from their pieces.
 
-use crate::chunk::{ToolCallDelta, merge};
+use serde_json::Value;
+
+use crate::chunk::{ToolCallDelta, replace};
 use crate::tool::{FunctionCall, ToolCall};
 
 /// Where the calls of one answer began, in their order.
@@ -34,8 +36,17 @@ impl Calls {
             call.function.name.push_str(&piece.function.name);
         }
         call.function.arguments.push_str(&piece.function.arguments);
-        merge(&mut call.function.extra, piece.function.extra);
-        merge(&mut call.extra, piece.extra);
+        replace(&mut call.function.extra, piece.function.extra);
+        let mut extra = piece.extra;
+        // The input of a call of another kind comes in pieces, as arguments do.
+        if let Some(Value::Object(custom)) = extra.get_mut("custom")
+            && let Some(whole) = call.extra.get_mut("custom")
+            && let Some(Value::String(input)) = whole.get_mut("input")
+            && let Some(Value::String(more)) = custom.remove("input")
+        {
+            input.push_str(&more);
+        }
+        replace(&mut call.extra, extra);
     }
 
     /// The call that a piece goes on with; none if it begins one.

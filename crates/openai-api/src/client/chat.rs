@@ -202,6 +202,7 @@ fn as_chunk(completion: ChatCompletion) -> ChatChunk {
     chunk.service_tier = completion.service_tier;
     chunk.system_fingerprint = completion.system_fingerprint;
     chunk.usage = completion.usage;
+    chunk.extra = completion.extra;
     chunk.meta = completion.meta;
     chunk
 }

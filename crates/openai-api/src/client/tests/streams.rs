@@ -165,6 +165,16 @@ async fn plain_json_keeps_tool_calls_and_usage() {
 }
 
 #[tokio::test]
+async fn plain_json_keeps_what_is_unknown() {
+    let mut body = completion("hello");
+    body["citations"] = json!(["https://example.org"]);
+    body["object"] = json!("text");
+    let (_server, client) = serve([Reply::json(200, body)]).await;
+    let answer = client.complete_via_stream(question()).await.unwrap();
+    assert_eq!(json!(answer.extra), json!({"citations": ["https://example.org"]}));
+}
+
+#[tokio::test]
 async fn a_refusal_comes_before_the_stream() {
     let reply = Reply::json(404, json!({"error": {"message": "no such model"}}));
     expect!["refused: the server answered 404: no such model"].assert_eq(&outcome(reply).await);
