@@ -120,7 +120,7 @@ impl Client {
             method,
             url,
             failure,
-            headers: self.inner.headers.clone(),
+            headers: HeaderMap::new(),
             shows_key: false,
             body: None,
             limit: None,
@@ -274,7 +274,7 @@ pub(super) struct Outgoing {
     pub(super) url: Url,
     /// Why the request cannot be sent.
     pub(super) failure: Option<Error>,
-    /// What goes with it, the client's own included.
+    /// What goes with it besides the client's own.
     pub(super) headers: HeaderMap,
     /// Whether a key of the call's own is among the headers.
     pub(super) shows_key: bool,

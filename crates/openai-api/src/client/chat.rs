@@ -1,8 +1,10 @@
 //! `/chat/completions`, whole and streamed.
 
+use std::future::IntoFuture as _;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures_core::future::BoxFuture;
 use reqwest::Method;
 use serde::Deserialize as _;
 
@@ -21,8 +23,12 @@ use crate::wire::Field as _;
 
 #[async_trait]
 impl ChatBackend for Client {
-    async fn complete(&self, request: ChatRequest) -> Result<ChatCompletion> {
-        Ok(self.chat(request).with_meta().await?.0)
+    // Written out, so that the future does not hold the request, of which only the body is needed.
+    fn complete<'c, 'f>(&'c self, request: ChatRequest) -> BoxFuture<'f, Result<ChatCompletion>>
+    where
+        'c: 'f,
+    {
+        self.chat(request).into_future()
     }
 
     async fn stream(&self, request: ChatRequest) -> Result<ChatStream> {

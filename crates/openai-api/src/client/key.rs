@@ -164,10 +164,15 @@ impl KeySource {
 pub(super) struct Credentials {
     key: Option<Key>,
     /// The header for a key that has been asked for.
-    pub(super) header: Option<(HeaderName, HeaderValue)>,
+    header: Option<(HeaderName, HeaderValue)>,
 }
 
 impl Credentials {
+    /// The header for a key that has been asked for.
+    pub(super) fn header(&self) -> Option<(&HeaderName, &HeaderValue)> {
+        self.header.as_ref().map(|(name, value)| (name, value))
+    }
+
     /// The secret, to strike it out of answers.
     pub(super) fn secret(&self) -> Option<Arc<str>> {
         self.key.as_ref().map(|key| Arc::clone(&key.secret))

@@ -132,8 +132,8 @@ impl Outgoing {
             headers.extend(user_agent.map(|it| (USER_AGENT, it.clone())));
             return request;
         };
-        headers.clone_from(&self.headers);
-        if let Some((name, value)) = &credentials.header {
+        headers.clone_from(&self.inner.headers);
+        for (name, value) in self.headers.iter().chain(credentials.header()) {
             headers.insert(name, value.clone());
         }
         if let Some(body) = &self.body {
