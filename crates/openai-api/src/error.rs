@@ -20,6 +20,9 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What can go wrong between asking and an answer.
+///
+/// After several attempts it comes within [`Exhausted`](Self::Exhausted), as whatever may pass does
+/// by default: match on [`last`](Self::last), which looks into that.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -83,8 +86,10 @@ pub enum Error {
         problem: String,
     },
     /// The provider of keys gave none.
-    #[error("could not get the key")]
+    #[error("could not get {}", Wanted(refusal.as_deref()))]
     Key {
+        /// What the server said to the key before, if another was asked for since.
+        refusal: Option<Box<ApiError>>,
         /// Why not.
         source: BoxError,
     },
@@ -104,7 +109,7 @@ pub enum Error {
         /// How.
         source: BoxError,
     },
-    /// Asking again did not help either.
+    /// Asking again did not help either; [`last`](Self::last) gives the error within.
     #[error("gave up after {attempts} attempts")]
     Exhausted {
         /// How often the request was sent.
@@ -122,7 +127,8 @@ impl Error {
 
     /// Whether the same request may succeed when it is sent again.
     ///
-    /// False for [`Exhausted`](Self::Exhausted): that has been tried.
+    /// False for [`Exhausted`](Self::Exhausted): that has been tried. Whether it might help later
+    /// is what [`last`](Self::last) says.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
@@ -133,12 +139,30 @@ impl Error {
         }
     }
 
-    /// The server's error, if it is one; also the one that attempts ended with.
+    /// What went wrong the last time: the error itself, or the one that attempts ended with.
+    ///
+    /// ```
+    /// use openai_api::Error;
+    ///
+    /// let error = Error::Exhausted { attempts: 3, source: Box::new(Error::Truncated) };
+    /// assert!(matches!(error.last(), Error::Truncated));
+    /// assert!(matches!(Error::Truncated.last(), Error::Truncated));
+    /// ```
+    #[must_use]
+    pub fn last(&self) -> &Self {
+        match self {
+            Self::Exhausted { source, .. } => source.last(),
+            error => error,
+        }
+    }
+
+    /// The server's error, if it is one; also the one that attempts ended with, or that made it
+    /// necessary to ask for [another key](Self::Key).
     #[must_use]
     pub fn as_api(&self) -> Option<&ApiError> {
-        match self {
+        match self.last() {
             Self::Api(error) => Some(error),
-            Self::Exhausted { source, .. } => source.as_api(),
+            Self::Key { refusal, .. } => refusal.as_deref(),
             _ => None,
         }
     }
@@ -219,6 +243,18 @@ impl Error {
     }
 }
 
+/// The key that was asked for in vain.
+struct Wanted<'r>(Option<&'r ApiError>);
+
+impl fmt::Display for Wanted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            None => f.write_str("the key"),
+            Some(refusal) => write!(f, "another key after {refusal}"),
+        }
+    }
+}
+
 impl From<ApiError> for Error {
     fn from(error: ApiError) -> Self {
         Self::Api(Box::new(error))
@@ -227,8 +263,9 @@ impl From<ApiError> for Error {
 
 /// An error in the form that OpenAI's protocol gives it.
 ///
-/// `Display` shows status, code and message, and the request id where there is one.
-#[derive(Clone, Debug, PartialEq)]
+/// `Display` shows status, code and message, and the request id where there is one; of a long
+/// message it shows the beginning, and so does `Debug`.
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct ApiError {
     /// The HTTP status.
@@ -341,9 +378,9 @@ impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the server answered {}", self.status)?;
         if let Some(code) = self.code.as_ref().or(self.kind.as_ref()) {
-            write!(f, " ({code})")?;
+            write!(f, " ({})", Excerpt(code))?;
         }
-        write!(f, ": {}", self.message)?;
+        write!(f, ": {}", Excerpt(&self.message))?;
         if let Some(id) = &self.request_id {
             write!(f, " [request {id}]")?;
         }
@@ -351,7 +388,53 @@ impl fmt::Display for ApiError {
     }
 }
 
+impl fmt::Debug for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApiError")
+            .field("status", &self.status)
+            .field("code", &self.code)
+            .field("kind", &self.kind)
+            .field("param", &self.param)
+            .field("message", &Excerpt(&self.message))
+            .field("request_id", &self.request_id)
+            .field("retry_after", &self.retry_after)
+            .field("should_retry", &self.should_retry)
+            .field("meta", &self.meta)
+            .finish()
+    }
+}
+
 impl std::error::Error for ApiError {}
+
+/// The beginning of a text that a server may make as long as it likes.
+struct Excerpt<'t>(&'t str);
+
+impl Excerpt<'_> {
+    /// The beginning, and what stands for the rest.
+    fn cut(&self) -> (&str, &'static str) {
+        match self.0.char_indices().nth(LONGEST_SHOWN) {
+            Some((end, _)) => (&self.0[..end], "…"),
+            None => (self.0, ""),
+        }
+    }
+}
+
+impl fmt::Display for Excerpt<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (start, rest) = self.cut();
+        write!(f, "{start}{rest}")
+    }
+}
+
+impl fmt::Debug for Excerpt<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (start, rest) = self.cut();
+        write!(f, "{start:?}{rest}")
+    }
+}
+
+/// How many characters of a message are shown.
+const LONGEST_SHOWN: usize = 1000;
 
 const CONTEXT_LENGTH_EXCEEDED: &str = "context_length_exceeded";
 const INVALID_REQUEST: &str = "invalid_request_error";
@@ -388,6 +471,40 @@ mod tests {
         assert_eq!(error.as_api().map(|last| last.status), Some(429));
         assert_eq!((error.attempts(), error.retry_after()), (3, Some(Duration::from_secs(7))));
         assert!(!error.is_retryable());
+        let twice = Error::Exhausted { attempts: 2, source: Box::new(error) };
+        assert!(matches!(twice.last(), Error::Api(last) if last.status == 429));
+    }
+
+    #[test]
+    fn every_question_looks_into_an_exhausted_error() {
+        let message = "Unsupported parameter: 'max_tokens' is not supported with this model.";
+        for (error, is_what) in [
+            (ApiError::context_length_exceeded(1, 2), 0),
+            (ApiError::model_not_found("m"), 1),
+            (ApiError::new(403, "").with_code("training_not_available"), 2),
+            (ApiError::new(400, message), 3),
+        ] {
+            let error = Error::Exhausted { attempts: 3, source: Box::new(error.into()) };
+            let answers = [
+                error.is_context_length_exceeded(),
+                error.is_model_not_found(),
+                error.is_fine_tuning_closed() && error.hint().is_some(),
+                error.unsupported_param() == Some("max_tokens"),
+            ];
+            let expected: Vec<_> = (0..4).map(|question| question == is_what).collect();
+            assert_eq!(answers.to_vec(), expected, "{}", error.last());
+        }
+    }
+
+    #[test]
+    fn of_a_long_message_the_beginning_is_shown() {
+        let mut error = ApiError::new(400, "я".repeat(70_000));
+        let shown = "я".repeat(1000);
+        assert_eq!(error.to_string(), format!("the server answered 400: {shown}…"));
+        assert!(format!("{error:?}").contains(&format!("message: \"{shown}\"…, ")), "{error:?}");
+        assert!(format!("{:?}", Error::from(error.clone())).len() < 2500);
+        error.message.truncate(2000);
+        assert!(error.to_string().ends_with(&shown), "{error}");
     }
 
     #[test]

@@ -130,11 +130,13 @@ impl Client {
 }
 
 impl<T> Call<T> {
-    /// Adds a header, or replaces one of the client's.
+    /// Adds a header, or replaces one of the client's; a key goes in the place of the client's.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         match (name.parse::<HeaderName>(), HeaderValue::from_str(value)) {
             (Ok(name), Ok(value)) => {
-                self.request.shows_key |= shows_key(&name);
+                if shows_key(&name) {
+                    self.request.show_own_key();
+                }
                 self.request.headers.insert(name, value);
             }
             // The value may be a secret.
@@ -294,6 +296,15 @@ impl Outgoing {
             Ok((read(&body, &answer)?, answer.meta))
         };
         self.run(read).await
+    }
+
+    /// Takes the client's key away, for one of the call's own.
+    fn show_own_key(&mut self) {
+        let client = &self.inner;
+        if let (false, Some(name)) = (self.shows_key, client.key.header_name(client.is_azure)) {
+            self.headers.remove(name);
+        }
+        self.shows_key = true;
     }
 
     /// Keeps the first thing that is wrong, to tell it when the call is awaited.

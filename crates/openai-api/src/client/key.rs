@@ -43,13 +43,18 @@ impl Key {
 
     /// The header that shows the key, in the manner of Azure or of all others.
     pub(super) fn header(&self, is_azure: bool) -> Result<(HeaderName, HeaderValue)> {
-        let (name, mut value) = if is_azure && !self.is_token {
-            (API_KEY, header("key", &self.secret)?)
+        let name = self.header_name(is_azure);
+        let mut value = if name == API_KEY {
+            header("key", &self.secret)?
         } else {
-            (AUTHORIZATION, header("key", &format!("Bearer {}", self.secret))?)
+            header("key", &format!("Bearer {}", self.secret))?
         };
         value.set_sensitive(true);
         Ok((name, value))
+    }
+
+    fn header_name(&self, is_azure: bool) -> HeaderName {
+        if is_azure && !self.is_token { API_KEY } else { AUTHORIZATION }
     }
 
     /// The key that headers show.
@@ -120,7 +125,8 @@ pub trait KeyProvider: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// Whatever keeps it from giving a key; the call ends with [`Error::Key`].
+    /// Whatever keeps it from giving a key; the call ends with [`Error::Key`], which has the
+    /// server's refusal too where there was one.
     async fn key(&self, refused: Option<&Key>) -> Result<Key, BoxError>;
 }
 
@@ -156,6 +162,14 @@ pub(super) enum KeySource {
 impl KeySource {
     pub(super) fn is_none(&self) -> bool {
         matches!(self, Self::None)
+    }
+
+    /// The header that shows the key, where it is always the same.
+    pub(super) fn header_name(&self, is_azure: bool) -> Option<HeaderName> {
+        match self {
+            Self::Fixed(key) => Some(key.header_name(is_azure)),
+            Self::None | Self::Provider(_) => None,
+        }
     }
 }
 
@@ -207,7 +221,7 @@ impl Inner {
         let limit = self.timeouts.read;
         let key = timeout(limit, provider.key(refused)).await;
         let key = key.map_err(|_| Error::Timeout { what: "key", limit })?;
-        let key = key.map_err(|source| Error::Key { source })?;
+        let key = key.map_err(|source| Error::Key { refusal: None, source })?;
         if key.is_blank() {
             return Err(Error::invalid("key", "is blank; look at what the provider gave"));
         }

@@ -68,8 +68,10 @@ impl Outgoing {
         if !refuses_key {
             return Err(error);
         }
-        let Some(credentials) = self.inner.fresh_credentials(shown).await? else {
-            return Err(error);
+        let credentials = match self.inner.fresh_credentials(shown).await {
+            Ok(Some(credentials)) => credentials,
+            Ok(None) => return Err(error),
+            Err(failure) => return Err(no_other_key(error, failure)),
         };
         let answer = self.follow(&credentials, trace).await?;
         if answer.is_success() { Ok(answer) } else { Err(answer.refuse().await) }
@@ -91,11 +93,14 @@ impl Outgoing {
         credentials: &Credentials,
         trace: &Trace,
     ) -> Result<Answer> {
+        let mut was_foreign = false;
         for _ in 0..redirect::MOST {
             let Some(at) = answer.redirects_from() else { break };
             let target = redirect::next(&self.method, &self.url, at, &answer.meta);
             let Some(Target { url, is_foreign }) = target else { break };
-            answer = self.exchange(&url, (!is_foreign).then_some(credentials), trace).await?;
+            // Who sends the request back has chosen where to, and gets no key shown there.
+            was_foreign |= is_foreign;
+            answer = self.exchange(&url, (!was_foreign).then_some(credentials), trace).await?;
         }
         Ok(answer)
     }
@@ -141,6 +146,19 @@ impl Outgoing {
         }
         request
     }
+}
+
+/// The error for a key that was refused, where asking for another failed.
+fn no_other_key(refusal: Error, failure: Error) -> Error {
+    let refusal = match refusal {
+        Error::Api(refusal) => Some(refusal),
+        _ => None,
+    };
+    let source = match failure {
+        Error::Key { source, .. } => source,
+        failure => failure.into(),
+    };
+    Error::Key { refusal, source }
 }
 
 /// A key by which a server knows a request that it has had before: 128 random bits.

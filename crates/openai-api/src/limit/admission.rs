@@ -171,7 +171,7 @@ impl Ticket {
 
     pub(super) fn failed(&mut self, error: &Error) {
         let Some(refused) = error.as_api() else {
-            if matches!(error, Error::Connect { .. } | Error::InvalidRequest { .. }) {
+            if self.streamed == 0 && never_left(error.last()) {
                 self.spent = 0;
             }
             return;
@@ -223,6 +223,13 @@ impl Drop for Ticket {
         drop(state);
         self.admission.changed.notify_one();
     }
+}
+
+/// Whether a request that ended so never reached a model.
+fn never_left(error: &Error) -> bool {
+    use Error::{Certificate, Connect, File, InvalidRequest, Key};
+    matches!(error, Connect { .. } | Certificate { .. } | InvalidRequest { .. })
+        || matches!(error, Key { .. } | File { .. })
 }
 
 fn total(usage: &Usage) -> u64 {

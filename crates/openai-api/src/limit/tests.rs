@@ -10,7 +10,9 @@ use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use super::*;
-use crate::{ApiError, ChatAccumulator, Delta, Error, FinishReason, Message, Meta, Usage};
+use crate::{
+    ApiError, ChatAccumulator, Delta, Error, FinishReason, Message, Meta, MockChatBackend, Usage,
+};
 
 /// A backend that notes when it is asked what, takes a second for it, and answers by script.
 #[derive(Debug)]
@@ -406,4 +408,27 @@ async fn zero_counts_as_one() {
         .with_concurrency(0);
     send(&limit, 2).await;
     assert_eq!(server.times(), [0, 60]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_never_left_costs_nothing_after_several_attempts_too() {
+    fn refused() -> Error {
+        Error::Connect { url: "http://h".into(), source: "refused".into() }
+    }
+    fn refused_thrice() -> Error {
+        Error::Exhausted { attempts: 3, source: Box::new(refused()) }
+    }
+    fn sealed() -> Error {
+        Error::Key { refusal: None, source: "the vault is sealed".into() }
+    }
+    for failure in [refused, refused_thrice, sealed] {
+        let mut backend = MockChatBackend::new();
+        backend.expect_complete().times(2).returning(move |_| Err(failure()));
+        let limit = Limit::new(backend).with_tokens_per_minute(10);
+        let start = Instant::now();
+        for _ in 0..2 {
+            limit.complete(asking("", 8)).await.unwrap_err();
+        }
+        assert_eq!(start.elapsed(), Duration::ZERO, "{}", failure());
+    }
 }

@@ -115,6 +115,55 @@ async fn a_provider_that_fails_ends_the_call_with_its_error() {
     assert_eq!(server.requests(), []);
 }
 
+#[tokio::test]
+async fn a_refusal_is_not_lost_to_the_failure_of_the_provider_to_give_another_key() {
+    for (second, cause) in [
+        (Err("the vault is sealed"), "the vault is sealed"),
+        (Ok(" "), "key: is blank; look at what the provider gave"),
+    ] {
+        let refusal = refusal(401).with_header("x-request-id", "r-1");
+        let server = ScriptedServer::start([refusal]).await.unwrap();
+        let asked = Mutex::new(0);
+        let provider = move || {
+            let mut asked = asked.lock().unwrap();
+            *asked += 1;
+            let key = if *asked == 1 { Ok("sk-old") } else { second };
+            std::future::ready(key.map(Key::new).map_err(BoxError::from))
+        };
+        let client = client_of(&server).key_provider(provider).build().unwrap();
+        let error = client.list_models().await.unwrap_err();
+        assert!(matches!(error, Error::Key { .. }) && !error.is_retryable(), "{error:?}");
+        let refusal = error.as_api().unwrap();
+        assert_eq!((refusal.status, refusal.request_id.as_deref()), (401, Some("r-1")));
+        assert_eq!(
+            error.to_string(),
+            "could not get another key after the server answered 401: no [request r-1]"
+        );
+        assert_eq!(std::error::Error::source(&error).unwrap().to_string(), cause);
+    }
+}
+
+#[tokio::test]
+async fn a_calls_own_key_goes_in_the_place_of_the_clients() {
+    let answer = |_: &crate::testing::Request| list(&[], false);
+    let server = ScriptedServer::answering(answer).await.unwrap();
+    let azure = crate::Azure::new(server.url().replace("/v1", ""));
+    let azure = Client::builder().azure(azure).key("sk-of-the-client").build().unwrap();
+    azure.get("models").header("authorization", "Bearer sk-mine").await.unwrap();
+    azure.get("models").header("api-key", "sk-mine").await.unwrap();
+    let plain = client_of(&server).key("sk-of-the-client").build().unwrap();
+    plain.get("models").header("authorization", "Bearer sk-mine").await.unwrap();
+    plain.get("models").header("api-key", "sk-mine").await.unwrap();
+    let both = azure.get("models").header("authorization", "Bearer sk-mine");
+    both.header("api-key", "sk-mine").await.unwrap();
+    let requests = server.requests();
+    let shown = |name| requests.iter().map(move |request| request.header(name));
+    let (bearer, bare) = (Some("Bearer sk-mine"), Some("sk-mine"));
+    let authorization: Vec<_> = shown("authorization").collect();
+    assert_eq!(authorization, [bearer, None, bearer, None, bearer]);
+    assert_eq!(shown("api-key").collect::<Vec<_>>(), [None, bare, None, bare, bare]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_provider_that_never_answers_is_not_waited_for_without_end() {
     let silent = || async { std::future::pending::<Result<Key, BoxError>>().await };

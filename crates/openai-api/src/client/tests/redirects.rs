@@ -51,6 +51,34 @@ async fn another_host_is_not_told_who_asks() {
 }
 
 #[tokio::test]
+async fn who_is_sent_back_by_another_host_shows_no_key() {
+    let server = ScriptedServer::answering(|request| {
+        let host = request.header("host").unwrap();
+        match request.path() {
+            "/v1/files/f/content" => {
+                let elsewhere = host.replace("127.0.0.1", "localhost");
+                redirect(302, &format!("http://{elsewhere}/there"))
+            }
+            "/there" => {
+                let home = host.replace("localhost", "127.0.0.1");
+                redirect(302, &format!("http://{home}/v1/whatever-it-likes"))
+            }
+            _ => Reply::new(200, "text/plain", "content"),
+        }
+    })
+    .await
+    .unwrap();
+    let client = Client::builder().key("sk-1").organization("o").base_url(server.url());
+    let content = client.build().unwrap().file_bytes(&FileId::new("f")).await.unwrap();
+    assert_eq!(&content[..], b"content");
+    let requests = server.requests();
+    assert_eq!(requests.len(), 3);
+    let shown = |name| requests.iter().map(move |request| request.header(name));
+    assert_eq!(shown("authorization").collect::<Vec<_>>(), [Some("Bearer sk-1"), None, None]);
+    assert_eq!(shown("openai-organization").collect::<Vec<_>>(), [Some("o"), None, None]);
+}
+
+#[tokio::test]
 async fn what_may_not_go_on_tells_where_it_should_have_gone() {
     for status in [301, 307] {
         let reply = redirect(status, "https://me:sk-2@example.com/v1/chat/completions?key=sk-3");
