@@ -62,7 +62,7 @@ mod call {
     use tracing::{Instrument as _, Span};
 
     use super::{TARGET, milliseconds, reason};
-    use crate::error::Result;
+    use crate::error::{Error, Result};
     use crate::meta::Meta;
 
     /// The span of a call, for as long as anything of its answer is still to come.
@@ -108,10 +108,17 @@ mod call {
         ) -> impl Future<Output = Result<T>> {
             let span = self.listened.as_ref().map_or_else(Span::none, |it| it.span.clone());
             call.instrument(span).inspect(|result| {
-                if let (Some(listened), Err(error)) = (&self.listened, result) {
-                    listened.span.record("error", reason(error));
+                if let Err(error) = result {
+                    self.failed(error);
                 }
             })
+        }
+
+        /// Notes what the call, or the stream that it gave, ends with.
+        pub(crate) fn failed(&self, error: &Error) {
+            if let Some(listened) = &self.listened {
+                listened.span.record("error", reason(error));
+            }
         }
 
         /// Notes that the request goes out once more.

@@ -113,7 +113,7 @@ impl Answer {
 
     /// Reads the body to its end.
     pub(super) async fn bytes(&mut self) -> Result<Bytes> {
-        let Some(first) = self.chunk(false).await? else { return Ok(Bytes::new()) };
+        let Some(first) = self.chunk(true).await? else { return Ok(Bytes::new()) };
         let Some(second) = self.chunk(false).await? else { return Ok(first) };
         let mut body = Vec::with_capacity(2 * (first.len() + second.len()));
         body.extend_from_slice(&first);
@@ -169,6 +169,11 @@ impl Answer {
         if let Some(refusal) = refusal {
             error.message = refusal;
         }
+        self.with_headers(error)
+    }
+
+    /// The same error, with what the headers tell of it.
+    fn with_headers(&self, mut error: ApiError) -> ApiError {
         error.request_id = self.meta.request_id().map(str::to_owned);
         let headers = self.meta.headers();
         error.retry_after = retry_hints::retry_after(headers, std::time::SystemTime::now());
@@ -180,10 +185,7 @@ impl Answer {
     /// The error that an answer turns out to be whose status said it went well.
     pub(super) fn late_error(&self, body: &[u8]) -> Error {
         let body = secrets::strike_out(body, self.key.as_deref());
-        let mut error = error_body::parse_late(&body);
-        error.request_id = self.meta.request_id().map(str::to_owned);
-        error.meta = Some(Arc::clone(&self.meta));
-        error.into()
+        self.with_headers(error_body::parse_late(&body)).into()
     }
 
     /// The error that a status other than success stands for.

@@ -104,9 +104,12 @@ impl Client {
     /// content has begun, errors come as an item, after which it ends.
     pub async fn file_content(&self, id: &FileId) -> Result<ByteStream> {
         let answer = self.content(id).request.run(|answer: Answer| async { Ok(answer) }).await?;
-        let pieces = futures_util::stream::try_unfold(answer, |mut answer| async {
-            Ok(answer.chunk(false).await?.map(|piece| (piece, answer)))
-        });
+        let pieces =
+            futures_util::stream::try_unfold((answer, true), |(mut answer, first)| async move {
+                let piece =
+                    answer.chunk(first).await.inspect_err(|error| answer.trace.failed(error))?;
+                Ok(piece.map(|piece| (piece, (answer, false))))
+            });
         Ok(pieces.boxed())
     }
 

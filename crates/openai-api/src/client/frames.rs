@@ -55,9 +55,14 @@ impl Outgoing {
     ) -> Result<(BoxStream<'static, Result<R::Item>>, Arc<Meta>)> {
         let open = |answer: Answer| async {
             let meta = Arc::clone(&answer.meta);
-            let mut items =
-                Items { frames: Some(Frames::new(answer)), reader: R::default(), first: None };
+            let mut items = Items {
+                frames: Some(Frames::new(answer)),
+                reader: R::default(),
+                first: None,
+                is_out: false,
+            };
             items.first = items.next().await.transpose()?;
+            items.is_out = true;
             Ok((items.boxed(), meta))
         };
         self.run(open).await
@@ -71,6 +76,8 @@ struct Items<R: Reader> {
     reader: R,
     /// The first item, until it is handed out.
     first: Option<R::Item>,
+    /// Whether the caller has it, so that an error ends it and not an attempt.
+    is_out: bool,
 }
 
 impl<R: Reader> Stream for Items<R> {
@@ -81,7 +88,7 @@ impl<R: Reader> Stream for Items<R> {
         if let Some(first) = this.first.take() {
             return Poll::Ready(Some(Ok(first)));
         }
-        let Self { frames, reader, .. } = this;
+        let Self { frames, reader, is_out, .. } = this;
         let Some(under_way) = frames else { return Poll::Ready(None) };
         let frame = ready!(under_way.poll_next(cx, reader));
         if let Ok(Frame::Item(item)) = frame {
@@ -106,6 +113,9 @@ impl<R: Reader> Stream for Items<R> {
             Ok(Frame::End) => Some(Err(Error::Truncated)),
             Err(error) => Some(Err(error)),
         };
+        if let (true, Some(Err(error))) = (*is_out, &last) {
+            under_way.answer.trace.failed(error);
+        }
         *frames = None;
         Poll::Ready(last)
     }

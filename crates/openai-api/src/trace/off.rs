@@ -17,6 +17,8 @@ impl Trace {
         call
     }
 
+    pub(crate) fn failed(&self, _: &crate::error::Error) {}
+
     pub(crate) fn attempts(&self) {}
 
     pub(crate) fn answered(&self, _: &crate::meta::Meta) {}

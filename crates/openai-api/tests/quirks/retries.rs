@@ -109,6 +109,12 @@ quirks! {
             .gives("could not read the chat completion: the server answered 200 OK with content \
                     type text/html; is the base URL right?: expected value, final");
 
+    a_wait_of_a_day_is_not_slept_through_where_the_status_says_all_is_well:
+        complete("OpenRouter", "https://github.com/BerriAI/litellm/issues/8448")
+            .replies(Reply::json(200, json!({"error": {"code": 429, "message": "slow down"}}))
+                .with_header("retry-after", "86400")).patiently()
+            .gives(r#"429 429 "slow down" after 86400s, again"#);
+
     a_stream_that_was_refused_is_asked_for_again:
         stream("llama.cpp", "https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md")
             .refuses(503, loading()).replies(Reply::events([HEL, LO, STOP, DONE])).patiently()

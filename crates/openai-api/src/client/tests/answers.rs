@@ -250,6 +250,29 @@ async fn a_body_that_comes_to_a_halt_is_given_up() {
 }
 
 #[tokio::test]
+async fn an_answer_that_has_not_begun_may_take_its_time_even_if_its_head_has_come() {
+    let head = || Reply::new(200, "application/json", "").in_pieces([""; 0]).hanging();
+    let server = ScriptedServer::start([head(), head(), head()]).await.unwrap();
+    let limit = Duration::from_millis(200);
+    let client = Client::builder()
+        .base_url(server.url())
+        .read_timeout(limit)
+        .idle_timeout(Duration::from_secs(3600))
+        .retry(RetryPolicy::never())
+        .build()
+        .unwrap();
+    let id = FileId::new("f");
+    let content = async { client.file_content(&id).await?.try_collect::<Vec<_>>().await };
+    for error in [
+        client.complete(question()).await.unwrap_err(),
+        client.file_bytes(&id).await.unwrap_err(),
+        content.await.unwrap_err(),
+    ] {
+        assert!(matches!(error, Error::Timeout { limit: told, .. } if told == limit), "{error:?}");
+    }
+}
+
+#[tokio::test]
 async fn dropping_a_request_frees_its_connection() {
     let (server, client) = serve([Reply::silent()]).await;
     tokio::select! {

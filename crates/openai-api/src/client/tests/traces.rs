@@ -10,7 +10,7 @@ use tracing_subscriber::fmt::format::FmtSpan;
 
 use super::completion;
 use crate::testing::{Reply, ScriptedServer};
-use crate::{ChatBackend as _, ChatRequest, Client, Message, RetryPolicy};
+use crate::{ChatBackend as _, ChatRequest, Client, FileId, Message, RetryPolicy};
 
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
@@ -131,6 +131,31 @@ async fn an_error_is_told_by_its_kind_and_a_path_without_its_query() {
     expect_test::expect![[r#"
         INFO call{method="GET" host="127.0.0.1" path="/x/y" attempt=1 status=400 error="status" duration_ms=N}: openai_api: close
         INFO call{method="POST" host="127.0.0.1" path="/responses" attempt=1 status=200 tokens_in=5 tokens_out=6 duration_ms=N}: openai_api: close"#]].assert_eq(&lines.ours());
+    tells_nothing_that_was_said(&lines);
+}
+
+#[tokio::test]
+async fn an_error_in_the_middle_of_a_stream_is_told_and_one_that_was_got_over_is_not() {
+    let (lines, _guard) = listen();
+    let chunk = format!(
+        "data: {}\n\n",
+        json!({"id": "c", "choices": [{"index": 0, "delta": {"content": ANSWER}}]})
+    );
+    let replies = [
+        Reply::events(["data: {\"id\":"]).cut_short(),
+        Reply::events([chunk]).cut_short(),
+        Reply::new(200, "text/plain", "").in_pieces([ANSWER]).cut_short(),
+    ];
+    let server = ScriptedServer::start(replies).await.unwrap();
+    let client = client_of(&server);
+    let stream = client.stream(question()).await.unwrap();
+    stream.try_collect::<Vec<_>>().await.unwrap_err();
+    let content = client.file_content(&FileId::new("f")).await.unwrap();
+    content.try_collect::<Vec<_>>().await.unwrap_err();
+    expect_test::expect![[r#"
+        WARN call{method="POST" host="127.0.0.1" path="/chat/completions" attempt=1 status=200}: openai_api: sending again attempt=1 wait_ms=0 reason="truncated"
+        INFO call{method="POST" host="127.0.0.1" path="/chat/completions" attempt=1 status=200 attempt=2 status=200 error="truncated" duration_ms=N}: openai_api: close
+        INFO call{method="GET" host="127.0.0.1" path="/files/f/content" attempt=1 status=200 error="transport" duration_ms=N}: openai_api: close"#]].assert_eq(&lines.ours());
     tells_nothing_that_was_said(&lines);
 }
 
