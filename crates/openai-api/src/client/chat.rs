@@ -11,9 +11,11 @@ use serde::Deserialize as _;
 use crate::backend::{ChatBackend, ChatStream};
 use crate::chat::{ChatCompletion, ChatRequest, Choice, FinishReason, StreamOptions, Usage};
 use crate::chunk::{ChatAccumulator, ChatChunk, ChunkChoice, Delta, ToolCallDelta};
-use crate::client::answer::{Answer, without_bom};
+use crate::client::answer::Answer;
 use crate::client::call::Call;
-use crate::client::frames::{Read, Reader, is_noise, read_all, read_json};
+use crate::client::frames::{
+    Read, Reader, is_noise, is_plain_error, is_stream, read_all, read_json,
+};
 use crate::client::repeated::Repeated;
 use crate::client::{Client, error_body, json};
 use crate::error::Result;
@@ -83,13 +85,6 @@ fn read_completion(body: &[u8], answer: &Answer) -> Result<ChatCompletion> {
     Ok(completion)
 }
 
-/// Whether a body is a stream, which some servers answer to every request.
-fn is_stream(body: &[u8]) -> bool {
-    let body = without_bom(body).trim_ascii_start();
-    let starts: [&[u8]; 5] = [b"data:", b"event:", b"id:", b"retry:", b":"];
-    starts.iter().any(|start| body.starts_with(start))
-}
-
 /// A body without the end of a stream, which some gateways put behind plain JSON.
 fn without_done(body: &[u8]) -> &[u8] {
     let strip =
@@ -132,7 +127,10 @@ impl Reader for Chunks {
         if let Some(chunk) = self.repeated.read(data) {
             return Ok(Read::Item(chunk));
         }
-        let mut chunk: ChatChunk = read_json(data, "chunk of the stream")?;
+        let mut chunk: ChatChunk = match read_json(data, "chunk of the stream") {
+            Err(_) if is_plain_error(data) => return Err(answer.late_error(data)),
+            chunk => chunk?,
+        };
         let failed = |choice: &ChunkChoice| error_body::is_error(&choice.extra);
         if error_body::is_error(&chunk.extra) || chunk.choices.iter().any(failed) {
             return Err(answer.late_error(data));

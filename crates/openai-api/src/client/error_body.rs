@@ -22,7 +22,8 @@ pub(super) fn parse_late(body: &[u8]) -> ApiError {
     let body = without_bom(body);
     let text = || Value::from(String::from_utf8_lossy(body));
     let value = serde_json::from_slice(body).unwrap_or_else(|_| text());
-    let text = || ApiError::new(200, abridge(&value.to_string()));
+    let shown = || value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let text = || ApiError::new(200, abridge(&shown()));
     let mut error = of_json(200, &value).unwrap_or_else(text);
     error.status = late_status(&error);
     error

@@ -284,6 +284,18 @@ impl Frames {
     }
 }
 
+/// Whether a body is a stream, which some servers answer to every request.
+pub(super) fn is_stream(body: &[u8]) -> bool {
+    let body = without_bom(body).trim_ascii_start();
+    let starts: [&[u8]; 5] = [b"data:", b"event:", b"id:", b"retry:", b":"];
+    starts.iter().any(|start| body.starts_with(start))
+}
+
+/// Whether an event's data is an error for people, in the place of JSON.
+pub(super) fn is_plain_error(data: &[u8]) -> bool {
+    data.get(..6).is_some_and(|start| start.eq_ignore_ascii_case(b"error:"))
+}
+
 /// Reads a stream that has come as a whole.
 pub(super) fn read_all<R: Reader>(
     body: &[u8],

@@ -4,17 +4,20 @@ use std::sync::Arc;
 
 use futures_core::stream::BoxStream;
 use reqwest::Method;
+use serde::Deserialize as _;
 use serde_json::{Map, Value, json};
 
-use crate::client::answer::Answer;
+use crate::client::answer::{Answer, Misread};
 use crate::client::call::Call;
-use crate::client::frames::{Read, Reader, is_noise, read_json};
+use crate::client::frames::{
+    Read, Reader, is_noise, is_plain_error, is_stream, read_all, read_json,
+};
 use crate::client::list::List;
 use crate::client::{Client, error_body, json};
 use crate::error::{Error, Result};
 use crate::response::{
-    CompactedResponse, InputTokens, Response, ResponseDeleted, ResponseEvent, ResponseId,
-    ResponseItem, ResponseProgress, ResponseRequest, ResponseStatus,
+    CompactedResponse, InputTokens, Response, ResponseAccumulator, ResponseDeleted, ResponseEvent,
+    ResponseId, ResponseItem, ResponseProgress, ResponseRequest, ResponseStatus,
 };
 use crate::sse::Event;
 use crate::wire::Field as _;
@@ -124,6 +127,13 @@ fn stream(call: Call) -> Call<ResponseStream> {
 
 /// Reads a response that was just asked for.
 fn read_created(body: &[u8], answer: &Answer) -> Result<Response> {
+    if is_stream(body) {
+        let mut whole = ResponseAccumulator::default();
+        for event in read_all(body, answer, Events) {
+            whole.push(event?);
+        }
+        return whole.finish();
+    }
     let has_failed = |response: &Response| {
         response.status == Some(ResponseStatus::Failed) || says_error(response)
     };
@@ -171,7 +181,10 @@ impl Reader for Events {
         if event.kind == b"error" {
             return Err(error_event(data, answer));
         }
-        let mut event: ResponseEvent = read_json(data, "event of the stream")?;
+        let mut event: ResponseEvent = match read_json(data, EVENT) {
+            Err(_) if is_plain_error(data) => return Err(answer.late_error(data)),
+            read => named(read?, event)?,
+        };
         match &mut event {
             ResponseEvent::Failed(_) => return Err(failure(data, answer)),
             ResponseEvent::Other(Value::Object(fields))
@@ -198,6 +211,20 @@ impl Reader for Events {
 
     fn is_complete(&self) -> bool {
         false
+    }
+}
+
+/// The event, with the name that stands beside the data where they do not tell their type.
+fn named(read: ResponseEvent, event: &Event<'_>) -> Result<ResponseEvent> {
+    match read {
+        ResponseEvent::Other(Value::Object(mut fields))
+            if !event.kind.is_empty() && !fields.contains_key("type") =>
+        {
+            fields.insert("type".to_owned(), String::from_utf8_lossy(event.kind).into());
+            ResponseEvent::deserialize(Value::Object(fields))
+                .map_err(|error| Error::Decode { what: EVENT, source: Misread::new(&error).into() })
+        }
+        read => Ok(read),
     }
 }
 
@@ -234,5 +261,6 @@ fn failure(event: &[u8], answer: &Answer) -> Error {
     }
 }
 
+const EVENT: &str = "event of the stream";
 const RESPONSE: &str = "response";
 const RESPONSES: &[&str] = &["responses"];

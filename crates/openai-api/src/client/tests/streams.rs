@@ -107,7 +107,7 @@ async fn an_error_in_mid_stream_is_the_servers_error() {
     .await;
     check(
         &["event: error\ndata: out of memory\n\n"],
-        expect![[r#"refused: the server answered 500: "out of memory""#]],
+        expect!["refused: the server answered 500: out of memory"],
     )
     .await;
     check(
