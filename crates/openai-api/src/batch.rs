@@ -14,21 +14,21 @@ open_enum! {
     /// How far a batch is.
     pub enum BatchStatus {
         /// The server reads the input file.
-        Validating = "validating",
+        Validating = "validating" | "VALIDATING",
         /// The input file cannot be used; the batch's `errors` say why.
-        Failed = "failed",
+        Failed = "failed" | "FAILED",
         /// Requests are being answered.
-        InProgress = "in_progress",
+        InProgress = "in_progress" | "IN_PROGRESS",
         /// All are answered, and the files are being written.
         Finalizing = "finalizing",
         /// The files are there.
-        Completed = "completed",
+        Completed = "completed" | "COMPLETED",
         /// Time ran out; what was answered until then is there.
-        Expired = "expired",
+        Expired = "expired" | "EXPIRED",
         /// Someone cancelled it, and it has not stopped yet.
-        Cancelling = "cancelling",
+        Cancelling = "cancelling" | "CANCELING",
         /// Someone cancelled it; what was answered until then is there.
-        Cancelled = "cancelled",
+        Cancelled = "cancelled" | "CANCELLED",
     }
 }
 

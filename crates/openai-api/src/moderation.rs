@@ -90,10 +90,13 @@ wire! {
 }
 
 impl Moderation {
-    /// Whether any of what was looked at is harmful.
+    /// Whether any of what was looked at is harmful, in whatever way; Mistral says no more than in
+    /// which.
     #[must_use]
     pub fn is_flagged(&self) -> bool {
-        self.results.iter().any(|result| result.flagged)
+        let is_harmful =
+            |it: &ModerationResult| it.flagged || it.flagged_categories().next().is_some();
+        self.results.iter().any(is_harmful)
     }
 }
 

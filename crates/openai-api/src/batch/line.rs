@@ -120,7 +120,7 @@ impl BatchAnswer {
     /// # Errors
     ///
     /// [`Error::Api`] if the request was refused or not answered at all; the latter counts as status
-    /// 408 where time ran out and as 500 else. [`Error::Decode`] if the answer is not of this type.
+    /// 408 where time ran out, as 400 where the request was at fault, and as 500 else. [`Error::Decode`] if the answer is not of this type.
     pub fn answer<T: DeserializeOwned>(&self) -> Result<T> {
         match (&self.response, &self.error) {
             (Some(response), _) if response.is_success() => {
@@ -184,9 +184,15 @@ wire! {
 
 impl BatchFailure {
     fn to_api(&self) -> ApiError {
-        let status = if self.code.as_deref() == Some("batch_expired") { 408 } else { 500 };
+        let kind = self.extra.get("type").and_then(Value::as_str);
+        let status = match (self.code.as_deref(), kind) {
+            (Some("batch_expired"), _) => 408,
+            (_, Some("invalid_request_error")) => 400,
+            _ => 500,
+        };
         let mut error = ApiError::new(status, self.message.clone().unwrap_or_default());
         error.code.clone_from(&self.code);
+        error.kind = kind.map(str::to_owned);
         error.param.clone_from(&self.param);
         error
     }

@@ -4,12 +4,14 @@ use bytes::Bytes;
 use futures_core::stream::BoxStream;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use reqwest::Method;
+use serde::Deserialize;
 
 use crate::batch::{Batch, BatchAnswer, CreateBatch};
-use crate::client::Client;
+use crate::client::answer::{Answer, without_bom};
 use crate::client::call::Call;
 use crate::client::files::ByteStream;
 use crate::client::list::List;
+use crate::client::{Client, error_body, mend};
 use crate::error::Result;
 use crate::file::FileId;
 
@@ -19,7 +21,8 @@ impl Client {
     /// Its input file is uploaded beforehand, with the purpose
     /// [`Batch`](crate::FilePurpose::Batch).
     pub fn create_batch(&self, batch: &CreateBatch) -> Call<Batch> {
-        self.call(Method::POST, &["batches"], BATCH).json(batch)
+        let call = self.call::<Batch>(Method::POST, &["batches"], BATCH).json(batch);
+        call.sent_by(|request, _| Box::pin(request.read(read_created)))
     }
 
     /// Tells how far a batch is.
@@ -64,6 +67,20 @@ impl Client {
         })
         .boxed()
     }
+}
+
+/// Together puts a new batch, and only that, into a `job`.
+fn read_created(body: &[u8], answer: &Answer) -> Result<Batch> {
+    #[derive(Deserialize)]
+    struct Wrapped {
+        job: Batch,
+    }
+
+    let told = answer.parse(body, BATCH, |batch: &Batch| error_body::is_error(&batch.extra));
+    told.or_else(|error| match mend::from_slice::<Wrapped>(without_bom(body)) {
+        Ok(wrapped) => Ok(wrapped.job),
+        Err(_) => Err(error),
+    })
 }
 
 /// The lines of a text, without their ends.
