@@ -61,6 +61,45 @@ quirks! {
             ]}))
             .gives("models/gemini-2.0-flash");
 
+    a_model_may_tell_the_day_of_its_end:
+        models("OpenAI", "https://github.com/openai/openai-openapi")
+            .says(json!({"object": "list", "data": [
+                {"id": "m", "object": "model", "created": 1, "owned_by": "openai",
+                 "shutdown_date": "2026-10-23"},
+                {"id": "n", "object": "model", "created": 1, "owned_by": "openai",
+                 "shutdown_date": null},
+            ]}))
+            .gives("m: `m` is shut down on 2026-10-23, n");
+
+    the_end_of_a_model_may_have_a_time_and_an_heir:
+        models("Mistral", "https://github.com/mistralai/client-python/blob/main/docs/models/basemodelcard.md")
+            .says(json!({"object": "list", "data": [{
+                "id": "m", "object": "model", "created": 1, "owned_by": "mistralai", "type": "base",
+                "name": "m", "capabilities": {"completion_chat": true}, "aliases": [],
+                "max_context_length": 32768, "deprecation": "2025-11-30T12:00:00Z",
+                "deprecation_replacement_model": "n", "default_model_temperature": null,
+            }]}))
+            .gives("m (32768): `m` is shut down on 2025-11-30; use `n` instead");
+
+    the_end_of_a_model_may_be_two_times_in_seconds:
+        models("Azure", "https://github.com/Azure/azure-rest-api-specs/blob/main/specification/cognitiveservices/data-plane/AzureOpenAI/authoring/stable/2024-10-21/examples/get_models.json")
+            .says(json!({"object": "list", "data": [{
+                "status": "succeeded", "capabilities": {"fine_tune": true, "inference": true},
+                "lifecycle_status": "generally-available", "id": "curie", "object": "model",
+                "created_at": 1_646_126_127,
+                "deprecation": {"fine_tune": 1_677_662_127, "inference": 1_709_284_527},
+            }]}))
+            .gives("curie: `curie` can be fine-tuned until 2023-03-01 and is shut down on 2024-03-01");
+
+    the_end_of_a_model_may_be_its_expiration:
+        models("OpenRouter", "https://openrouter.ai/docs/sdks/python/api-reference/components/model")
+            .says(json!({"data": [
+                {"id": "inception/mercury-2", "context_length": 8192, "expiration_date": "2026-11-08"},
+                {"id": "tencent/hy4", "context_length": 8192, "expiration_date": null},
+            ]}))
+            .gives("inception/mercury-2 (8192): `inception/mercury-2` is shut down on 2026-11-08, \
+                    tencent/hy4 (8192)");
+
     a_file_may_still_be_pending:
         files("Azure", "https://learn.microsoft.com/en-us/rest/api/azureopenai/files/upload")
             .says(json!({"object": "list", "data": [{

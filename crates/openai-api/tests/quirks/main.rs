@@ -1,20 +1,25 @@
 //! Servers that misbehave, or merely differ, and what the client must make of them.
 //!
 //! Each row says which server does it and where that is known from, what the server sends and what
-//! must come back; its name says the same in a sentence. [`quirk`] explains how outcomes are
+//! must come back; its name says the same in a sentence. [`outcome`] explains how outcomes are
 //! written.
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "helpers of tests may, as tests may")]
 
 mod answers;
+mod batches;
 mod bodies;
 mod calls;
 mod chunks;
+mod embeddings;
 mod errors;
 mod fine_tuning;
 mod headers;
 mod lists;
+mod moderations;
+mod outcome;
 mod quirk;
+mod responses;
 mod retries;
 mod streams;
 
@@ -24,12 +29,16 @@ use std::collections::HashSet;
 fn all() -> impl Iterator<Item = (&'static str, quirk::Quirk)> {
     let themes = [
         answers::ROWS,
+        batches::ROWS,
         calls::ROWS,
         chunks::ROWS,
+        embeddings::ROWS,
         errors::ROWS,
         fine_tuning::ROWS,
         headers::ROWS,
         lists::ROWS,
+        moderations::ROWS,
+        responses::ROWS,
         retries::ROWS,
         streams::ROWS,
     ];

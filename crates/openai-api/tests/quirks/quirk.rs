@@ -1,28 +1,19 @@
 //! A row of the table, and what runs it.
-//!
-//! Outcomes are written on one line, always whole, so that nothing a row does not mention can
-//! change unseen:
-//!
-//! - `"Hello" -> stop (3+2)` is an answer, why it ended, and its tokens; a call of a tool stands
-//!   before the arrow as `id:name(arguments)`, a refusal as `refused "…"`, further answers follow
-//!   an `&`;
-//! - `429 rate_limit_exceeded/requests "slow down" after 20s, again` is the server's error with
-//!   code, kind and the field at fault, what else it is known to mean (`too long`, `no such model`), and whether
-//!   asking again may help;
-//! - `"Hel" then …` is an error that came after a part of the answer;
-//! - anything else is the error as people read it, with its causes.
 
 use std::collections::HashSet;
-use std::error::Error as StdError;
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use openai_api::testing::{Reply, ScriptedServer};
 use openai_api::{
-    ApiError, ChatAccumulator, ChatBackend as _, ChatCompletion, ChatRequest, Choice, Client,
-    Error, File, FileId, FilePurpose, FineTuningJob, Message, Result, RetryPolicy,
+    ChatAccumulator, ChatBackend as _, ChatCompletion, ChatRequest, Client, CreateBatch,
+    EmbeddingRequest, FileId, FilePurpose, Message, ModerationRequest, ResponseAccumulator,
+    ResponseRequest, ResponseStream, Result, RetryPolicy,
 };
 use serde_json::Value;
+
+use crate::outcome;
+use crate::outcome::{failure, list};
 
 /// Makes a test of each row, and a list of them.
 macro_rules! quirks {
@@ -72,7 +63,17 @@ enum Ask {
     Models,
     Files,
     FileContent,
+    DeleteFile,
     Upload,
+    Respond,
+    RespondInEvents,
+    Response,
+    Embed,
+    Moderate,
+    CreateBatch,
+    Batch,
+    Batches,
+    BatchAnswers,
     Job,
     Jobs,
     Events,
@@ -127,6 +128,56 @@ pub(crate) fn events(server: &'static str, source: &'static str) -> Quirk {
 /// A server that is asked for the checkpoints of a fine-tuning job.
 pub(crate) fn checkpoints(server: &'static str, source: &'static str) -> Quirk {
     Quirk::new(Ask::Checkpoints, server, source)
+}
+
+/// A server that is asked to delete a file.
+pub(crate) fn delete_file(server: &'static str, source: &'static str) -> Quirk {
+    Quirk::new(Ask::DeleteFile, server, source)
+}
+
+/// A server that is asked for a response.
+pub(crate) fn respond(server: &'static str, source: &'static str) -> Quirk {
+    Quirk::new(Ask::Respond, server, source)
+}
+
+/// A server that is asked for a response in events.
+pub(crate) fn respond_in_events(server: &'static str, source: &'static str) -> Quirk {
+    Quirk::new(Ask::RespondInEvents, server, source)
+}
+
+/// A server that is asked how far a response is.
+pub(crate) fn look_at_response(server: &'static str, source: &'static str) -> Quirk {
+    Quirk::new(Ask::Response, server, source)
+}
+
+/// A server that is asked for the vectors of two texts.
+pub(crate) fn embed(server: &'static str, source: &'static str) -> Quirk {
+    Quirk::new(Ask::Embed, server, source)
+}
+
+/// A server that is asked whether a text is harmful.
+pub(crate) fn moderate(server: &'static str, source: &'static str) -> Quirk {
+    Quirk::new(Ask::Moderate, server, source)
+}
+
+/// A server that is asked to begin a batch.
+pub(crate) fn create_batch(server: &'static str, source: &'static str) -> Quirk {
+    Quirk::new(Ask::CreateBatch, server, source)
+}
+
+/// A server that is asked how far a batch is.
+pub(crate) fn batch(server: &'static str, source: &'static str) -> Quirk {
+    Quirk::new(Ask::Batch, server, source)
+}
+
+/// A server that is asked for its batches.
+pub(crate) fn batches(server: &'static str, source: &'static str) -> Quirk {
+    Quirk::new(Ask::Batches, server, source)
+}
+
+/// A server that is asked for a batch's answers.
+pub(crate) fn batch_answers(server: &'static str, source: &'static str) -> Quirk {
+    Quirk::new(Ask::BatchAnswers, server, source)
 }
 
 impl Quirk {
@@ -227,26 +278,59 @@ impl Ask {
     async fn of(self, client: &Client) -> String {
         let request = ChatRequest::new("m", vec![Message::user("hi")]);
         let outcome = match self {
-            Self::Complete => client.complete(request).await.map(|answer| completion(&answer)),
+            Self::Complete => {
+                client.complete(request).await.map(|answer| outcome::completion(&answer))
+            }
             Self::Stream => return streamed(client, request).await,
-            Self::Models => client.models().await.map(|models| {
-                list(&models, |model| match model.context_window() {
-                    Some(window) => format!("{} ({window})", model.id),
-                    None => model.id.to_string(),
-                })
-            }),
-            Self::Files => client.files().all().await.map(|files| list(&files, file_line)),
+            Self::Models => client.models().await.map(|models| list(&models, outcome::model)),
+            Self::Files => client.files().all().await.map(|files| list(&files, outcome::file_line)),
+            Self::DeleteFile => client
+                .delete_file(&FileId::new("file-1"))
+                .await
+                .map(|it| format!("{}{}", it.id, if it.deleted { " is gone" } else { "" })),
             Self::Upload => client
                 .upload_bytes("a.jsonl", "{}\n", FilePurpose::FineTune)
                 .await
-                .map(|file| file_line(&file)),
+                .map(|file| outcome::file_line(&file)),
             Self::FileContent => client
                 .file_bytes(&FileId::new("file-1"))
                 .await
                 .map(|content| format!("{:?}", String::from_utf8_lossy(&content))),
-            Self::Job => client.fine_tuning_job("ftjob-1").await.map(|job| self::job_line(&job)),
+            Self::Respond => {
+                client.create_response(question()).await.map(|it| outcome::response(&it))
+            }
+            Self::RespondInEvents => match client.stream_response(question()).await {
+                Ok(events) => return responded(events).await,
+                Err(error) => Err(error),
+            },
+            Self::Response => {
+                client.response(&"resp_1".into()).await.map(|it| outcome::response(&it))
+            }
+            Self::Embed => {
+                let request = EmbeddingRequest::new("m", vec!["hi", "ho"]);
+                client.embed(request).await.map(|vectors| outcome::embeddings(&vectors))
+            }
+            Self::Moderate => client
+                .moderate(ModerationRequest::new("hi"))
+                .await
+                .map(|it| outcome::moderation(&it)),
+            Self::CreateBatch => {
+                let new = CreateBatch::new("file-1", "/v1/chat/completions");
+                client.create_batch(&new).await.map(|it| outcome::batch(&it))
+            }
+            Self::Batch => client.batch("batch_1").await.map(|it| outcome::batch(&it)),
+            Self::Batches => client.batches().await.map(|page| list(&page.data, outcome::batch)),
+            Self::BatchAnswers => match client.batch("batch_1").await {
+                Ok(batch) => client
+                    .batch_answers(&batch)
+                    .try_collect()
+                    .await
+                    .map(|answers: Vec<_>| list(&answers, outcome::batch_answer)),
+                Err(error) => Err(error),
+            },
+            Self::Job => client.fine_tuning_job("ftjob-1").await.map(|job| outcome::job_line(&job)),
             Self::Jobs => {
-                client.fine_tuning_jobs().await.map(|page| list(&page.data, self::job_line))
+                client.fine_tuning_jobs().await.map(|page| list(&page.data, outcome::job_line))
             }
             Self::Events => client.fine_tuning_events("ftjob-1").await.map(|page| {
                 list(&page.data, |event| format!("{} {}", event.created_at, event.message))
@@ -258,6 +342,30 @@ impl Ask {
             }),
         };
         outcome.unwrap_or_else(|error| failure(&error))
+    }
+}
+
+fn question() -> ResponseRequest {
+    ResponseRequest::new("m", "hi")
+}
+
+async fn responded(mut events: ResponseStream) -> String {
+    let (mut text, mut answer) = (String::new(), ResponseAccumulator::default());
+    let outcome = loop {
+        match events.next().await {
+            Some(Ok(event)) => {
+                text.push_str(event.text());
+                answer.push(event);
+            }
+            Some(Err(error)) => break Err(error),
+            None => break answer.finish(),
+        }
+    };
+    assert!(events.next().await.is_none(), "a stream that has ended goes on");
+    match outcome {
+        Ok(answer) => outcome::response(&answer),
+        Err(error) if text.is_empty() => failure(&error),
+        Err(error) => format!("{text:?} then {}", failure(&error)),
     }
 }
 
@@ -279,122 +387,11 @@ async fn streamed(client: &Client, request: ChatRequest) -> String {
     };
     assert!(chunks.next().await.is_none(), "a stream that has ended goes on");
     match outcome {
-        Ok(answer) => completion(&answer),
+        Ok(answer) => outcome::completion(&answer),
         Err(error) if text.is_empty() => failure(&error),
         Err(error) => format!("{text:?} then {}", failure(&error)),
     }
 }
-
-fn completion(answer: &ChatCompletion) -> String {
-    let mut line = answer.choices.iter().map(choice).collect::<Vec<_>>().join(" & ");
-    if let Some(usage) = &answer.usage {
-        line.push_str(&format!(" ({}+{})", usage.prompt_tokens, usage.completion_tokens));
-    }
-    line
-}
-
-fn choice(choice: &Choice) -> String {
-    let message = &choice.message;
-    let mut line = format!("{:?}", message.text());
-    if let Some(refusal) = &message.refusal {
-        line.push_str(&format!(" refused {refusal:?}"));
-    }
-    for call in &message.tool_calls {
-        let function = &call.function;
-        line.push_str(&format!(" {}:{}({})", call.id, function.name, function.arguments));
-    }
-    let reason = choice.finish_reason.as_ref().map_or("nothing", |reason| reason.as_str());
-    format!("{line} -> {reason}")
-}
-
-fn file_line(file: &File) -> String {
-    let purpose = file.purpose.as_ref().map_or("-", |purpose| purpose.as_str());
-    format!("{} {:?} {} {purpose}", file.id, file.filename, file.bytes)
-}
-
-fn job_line(job: &FineTuningJob) -> String {
-    let mut line = format!("{} {}", job.id, job.status);
-    for file in job.training_file.iter().chain(&job.training_files) {
-        line.push_str(&format!(" of {file}"));
-    }
-    if let Some(epochs) = job.hyperparameters.as_ref().and_then(|it| it.n_epochs) {
-        line.push_str(&format!(" x{epochs}"));
-    }
-    if let Some(model) = &job.fine_tuned_model {
-        line.push_str(&format!(" -> {model}"));
-    }
-    if let Some(failure) = job.failure() {
-        line.push_str(&format!(" failed {:?}", failure.message.as_deref().unwrap_or("-")));
-    }
-    line
-}
-
-fn list<T>(entries: &[T], line: impl Fn(&T) -> String) -> String {
-    if entries.is_empty() {
-        return "nothing".to_owned();
-    }
-    entries.iter().map(line).collect::<Vec<_>>().join(", ")
-}
-
-fn failure(error: &Error) -> String {
-    let again = if error.is_retryable() { "again" } else { "final" };
-    match error {
-        Error::Api(answer) => {
-            let mut line = api(answer);
-            for (holds, word) in [
-                (error.is_context_length_exceeded(), "too long"),
-                (error.is_model_not_found(), "no such model"),
-            ] {
-                if holds {
-                    line.push_str(&format!(", {word}"));
-                }
-            }
-            format!("{line}, {again}")
-        }
-        // How a connection breaks is told differently by each system.
-        Error::Transport { .. } | Error::Connect { .. } => {
-            let shown = error.to_string();
-            format!("{}, {again}", shown.split(" to ").next().unwrap_or_default())
-        }
-        Error::Exhausted { attempts, source } => {
-            format!("after {attempts} attempts: {}", failure(source))
-        }
-        error => {
-            let first: Option<&dyn StdError> = Some(error);
-            let causes = std::iter::successors(first, |&error| error.source());
-            // Where exactly JSON stops making sense is not what a row is about.
-            let causes = causes.map(|cause| {
-                let text = cause.to_string();
-                text.split(" at line ").next().unwrap_or_default().to_owned()
-            });
-            format!("{}, {again}", causes.collect::<Vec<_>>().join(": "))
-        }
-    }
-}
-
-fn api(error: &ApiError) -> String {
-    let mut line = error.status.to_string();
-    if let Some(code) = &error.code {
-        line.push_str(&format!(" {code}"));
-    }
-    if let Some(kind) = &error.kind {
-        let before = if error.code.is_some() { "" } else { " " };
-        line.push_str(&format!("{before}/{kind}"));
-    }
-    if let Some(param) = &error.param {
-        line.push_str(&format!(" of {param}"));
-    }
-    line.push_str(&format!(" {:?}", error.message));
-    match error.retry_after {
-        // Until a date, and so never twice the same.
-        Some(wait) if wait > YEAR => line.push_str(" after years"),
-        Some(wait) => line.push_str(&format!(" after {wait:?}")),
-        None => {}
-    }
-    line
-}
-
-const YEAR: Duration = Duration::from_hours(365 * 24);
 
 /// What must never be shown.
 pub(crate) const KEY: &str = "sk-quirk-1234567890";
