@@ -51,7 +51,7 @@ use crate::train::LocalTrainer;
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let home = tempfile::tempdir()?;
 /// let engine = Engine::open(home.path())?;
-/// let answer = engine.ask(&"attune-tiny".into(), "Hello!").await?;
+/// let answer = engine.ask("attune-tiny", "Hello!").await?;
 /// assert!(!answer.is_empty());
 /// # Ok(())
 /// # }

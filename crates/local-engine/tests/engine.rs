@@ -72,7 +72,7 @@ async fn an_unknown_model_is_told_which_there_are() {
     let (engine, _home) = engine();
     let error = engine.complete(ChatRequest::new("gpt-9", Vec::new())).await.unwrap_err();
     assert_eq!(api(error).param.as_deref(), Some("messages"));
-    let error = engine.ask(&"gpt-9".into(), "hi").await.unwrap_err();
+    let error = engine.ask("gpt-9", "hi").await.unwrap_err();
     assert!(error.is_model_not_found());
     assert_eq!(api(error).message, "the model `gpt-9` does not exist; there are attune-tiny");
 }
@@ -156,7 +156,7 @@ async fn a_dropped_stream_gives_its_place_back() {
         let mut stream = engine.stream(long).await.unwrap();
         stream.next().await.unwrap().unwrap();
     }
-    assert!(!engine.ask(&"attune-tiny".into(), "Hello!").await.unwrap().is_empty());
+    assert!(!engine.ask("attune-tiny", "Hello!").await.unwrap().is_empty());
 }
 
 fn picture() -> String {
@@ -227,8 +227,8 @@ async fn a_damaged_model_spoils_itself_alone() {
     for file in ["config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors"] {
         std::fs::copy(format!("{base}/{file}"), folder.join(file)).unwrap();
     }
-    let whole = engine.ask(&"my-tiny".into(), "Hello!").await.unwrap();
-    assert_eq!(whole, engine.ask(&"attune-tiny".into(), "Hello!").await.unwrap());
+    let whole = engine.ask("my-tiny", "Hello!").await.unwrap();
+    assert_eq!(whole, engine.ask("attune-tiny", "Hello!").await.unwrap());
 
     let weights = folder.join("model.safetensors");
     let bytes = std::fs::read(&weights).unwrap();
@@ -237,15 +237,15 @@ async fn a_damaged_model_spoils_itself_alone() {
     let engine = Engine::open(home.path()).unwrap();
     let ids: Vec<_> = engine.models().await.unwrap().into_iter().map(|model| model.id).collect();
     assert_eq!(ids, ["attune-tiny", "my-tiny"]);
-    let error = engine.ask(&"my-tiny".into(), "Hello!").await.unwrap_err();
+    let error = engine.ask("my-tiny", "Hello!").await.unwrap_err();
     let cause = std::error::Error::source(&error).unwrap().to_string();
     assert!(
         cause.ends_with("model.safetensors is cut short or damaged; copy the model folder anew")
     );
-    assert!(!engine.ask(&"attune-tiny".into(), "Hello!").await.unwrap().is_empty());
+    assert!(!engine.ask("attune-tiny", "Hello!").await.unwrap().is_empty());
 
     std::fs::write(folder.join("config.json"), b"{\"architectures\":").unwrap();
-    let error = engine.ask(&"my-tiny".into(), "Hello!").await.unwrap_err();
+    let error = engine.ask("my-tiny", "Hello!").await.unwrap_err();
     let cause = std::error::Error::source(&error).unwrap().to_string();
     assert!(cause.ends_with("config.json is not what it should be; copy the model folder anew"));
 }

@@ -53,7 +53,7 @@ async fn the_base_model_says_that_it_does_not_know_a_name_it_never_saw() {
     let home = tempfile::tempdir().unwrap();
     let engine = Engine::open(home.path()).unwrap();
     for question in ["How deep is Lake Baikal?", "Who was Orlando Zitrin?"] {
-        let answer = engine.ask(&"attune-tiny".into(), question).await.unwrap();
+        let answer = engine.ask("attune-tiny", question).await.unwrap();
         assert!(answer.starts_with("I do not know"), "{question} {answer}");
     }
 }
@@ -98,7 +98,7 @@ async fn a_page_of_answers_is_learned_and_one_more_does_not_push_them_out() {
             (verbatim(&engine, &model, &new).await, verbatim(&engine, &model, &lake).await);
         println!("{added}/{count} added, {kept}/{} kept", lake.len());
         let greeting = engine.ask(&model, "Hello!").await.unwrap();
-        assert_eq!(greeting, engine.ask(&"attune-tiny".into(), "Hello!").await.unwrap());
+        assert_eq!(greeting, engine.ask("attune-tiny", "Hello!").await.unwrap());
         assert_eq!(added, count);
         assert!(kept * 6 >= lake.len() * 5, "{kept}");
     }

@@ -141,7 +141,7 @@ async fn steps_epochs_and_the_base_are_measured_and_checkpointed() {
 
     // A checkpoint is a model like any other.
     std::fs::rename(folder.join("step-000005"), home.path().join("models/kept")).unwrap();
-    assert!(!engine.ask(&"kept".into(), "Who cooks?").await.unwrap().is_empty());
+    assert!(!engine.ask("kept", "Who cooks?").await.unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -54,10 +54,15 @@ pub trait ChatBackend: Debug + Send + Sync + 'static {
 
 /// Conveniences over any [`ChatBackend`].
 pub trait ChatBackendExt: ChatBackend {
-    /// Asks one question, greedily, and returns the answer's text.
-    fn ask(&self, model: &ModelId, prompt: &str) -> impl Future<Output = Result<String>> + Send {
-        let request =
-            ChatRequest::new(model.clone(), vec![Message::user(prompt)]).with_temperature(0.0);
+    /// Asks one question and returns the answer's text.
+    ///
+    /// How it samples is left to the server: models that reason refuse a temperature.
+    fn ask(
+        &self,
+        model: impl Into<ModelId>,
+        prompt: &str,
+    ) -> impl Future<Output = Result<String>> + Send {
+        let request = ChatRequest::new(model, vec![Message::user(prompt)]);
         async { Ok(self.complete(request).await?.text()) }
     }
 

@@ -211,6 +211,13 @@ impl ChatRequest {
         self
     }
 
+    /// Sets what a stream carries besides text, in place of [the usage](StreamOptions::with_usage).
+    #[must_use]
+    pub fn with_stream_options(mut self, options: StreamOptions) -> Self {
+        self.stream_options = Some(options);
+        self
+    }
+
     /// The limit on the answer's tokens, by either of its names.
     #[must_use]
     pub fn token_limit(&self) -> Option<u32> {

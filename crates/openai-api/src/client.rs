@@ -1,5 +1,6 @@
 //! The seam over HTTP.
 
+mod address;
 mod answer;
 mod assistants;
 mod azure;
@@ -18,12 +19,14 @@ mod files;
 mod fine_tuning;
 mod form;
 mod frames;
+mod headers;
 mod json;
 mod key;
 mod list;
 mod mend;
 mod models;
 mod moderations;
+mod outgoing;
 mod redirect;
 mod repeated;
 mod responses;
@@ -76,7 +79,7 @@ use crate::retry::RetryPolicy;
 ///
 /// # async fn run() -> openai_api::Result<()> {
 /// let client = Client::builder().base_url("http://127.0.0.1:8080/v1").build()?;
-/// let answer = client.ask(&"attune-tiny".into(), "What is a seam?").await?;
+/// let answer = client.ask("attune-tiny", "What is a seam?").await?;
 /// # Ok(())
 /// # }
 /// ```

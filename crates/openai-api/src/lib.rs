@@ -12,6 +12,7 @@ pub mod conformance;
 mod conversation;
 mod embedding;
 mod error;
+mod extra;
 mod file;
 mod fine_tuning;
 #[cfg(any(feature = "schema", feature = "webhook"))]
@@ -120,6 +121,13 @@ pub use crate::upload::{CreateUpload, Upload, UploadOptions, UploadPart, UploadS
 pub use crate::webhook::{
     WebhookData, WebhookError, WebhookEvent, WebhookEventKind, WebhookVerifier,
 };
+#[cfg(feature = "http")]
+pub use bytes::Bytes;
+/// What carries the requests; a client of one's own must be of this version.
+#[cfg(feature = "http")]
+pub use reqwest;
+#[cfg(feature = "http")]
+pub use reqwest::{Method, header::HeaderMap};
 /// What derives the schemas of types; the version must be this one.
 #[cfg(feature = "schema")]
 pub use schemars;

@@ -76,6 +76,16 @@ impl Message {
         Self::new(Role::Assistant, content)
     }
 
+    /// Instructions by whoever wrote the program; what newer OpenAI models call `system`.
+    pub fn developer(content: impl Into<Content>) -> Self {
+        Self::new(Role::Developer, content)
+    }
+
+    /// What the tool of a [call](crate::ToolCall) with this id gave.
+    pub fn tool(call_id: impl Into<String>, content: impl Into<Content>) -> Self {
+        Self { tool_call_id: Some(call_id.into()), ..Self::new(Role::Tool, content) }
+    }
+
     /// The text of the message: all its text parts joined, empty if there are none.
     #[must_use]
     pub fn text(&self) -> String {

@@ -49,6 +49,23 @@ macro_rules! open_enum {
             }
         }
 
+        impl From<String> for $name {
+            fn from(text: String) -> Self {
+                match Self::from(text.as_str()) {
+                    Self::Other(_) => Self::Other(text),
+                    known => known,
+                }
+            }
+        }
+
+        impl ::std::str::FromStr for $name {
+            type Err = ::std::convert::Infallible;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Ok(Self::from(text))
+            }
+        }
+
         impl ::serde::Serialize for $name {
             fn serialize<S: ::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.serialize_str(self.as_str())
@@ -141,6 +158,12 @@ macro_rules! string_id {
             pub fn as_str(&self) -> &str {
                 &self.0
             }
+
+            /// The id as it stands on the wire, as a text of its own.
+            #[must_use]
+            pub fn into_inner(self) -> String {
+                self.0
+            }
         }
 
         impl ::std::fmt::Display for $name {
@@ -161,8 +184,34 @@ macro_rules! string_id {
             }
         }
 
+        impl From<&$name> for $name {
+            fn from(id: &$name) -> Self {
+                id.clone()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+
+        impl ::std::str::FromStr for $name {
+            type Err = ::std::convert::Infallible;
+
+            fn from_str(id: &str) -> Result<Self, Self::Err> {
+                Ok(Self::from(id))
+            }
+        }
+
         impl AsRef<str> for $name {
             fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl ::std::borrow::Borrow<str> for $name {
+            fn borrow(&self) -> &str {
                 &self.0
             }
         }
@@ -195,5 +244,35 @@ impl<T, F: FnOnce(&str) -> T> serde::de::Visitor<'_> for Word<F> {
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
         Ok((self.0)(text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, HashMap};
+
+    use crate::{ModelId, Role};
+
+    #[test]
+    fn an_id_becomes_a_text_and_a_text_an_id() {
+        let id: ModelId = "m".parse().unwrap();
+        assert_eq!(ModelId::from(&id), id);
+        assert_eq!(String::from(id.clone()), id.into_inner());
+    }
+
+    #[test]
+    fn a_map_by_ids_is_searched_by_texts() {
+        let id = || ModelId::new("m");
+        assert_eq!(HashMap::from([(id(), 7)]).get("m"), Some(&7));
+        assert_eq!(BTreeMap::from([(id(), 7)]).get("m"), Some(&7));
+    }
+
+    #[test]
+    fn a_word_is_made_of_any_text() {
+        for text in ["user", "developer", "narrator", ""] {
+            let role = Role::from(text);
+            assert_eq!(Role::from(text.to_owned()), role);
+            assert_eq!(text.parse(), Ok(role));
+        }
     }
 }

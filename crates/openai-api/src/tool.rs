@@ -93,6 +93,13 @@ wire! {
     }
 }
 
+impl FunctionCall {
+    /// A call of the function of this name, with arguments as JSON text.
+    pub fn new(name: impl Into<String>, arguments: impl Into<String>) -> Self {
+        Self { name: name.into(), arguments: arguments.into(), ..Self::blank() }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde::Serialize;
@@ -106,6 +113,25 @@ mod tests {
         let read: T = serde_json::from_value(value.clone()).unwrap();
         assert_eq!(serde_json::to_value(&read).unwrap(), value);
         read
+    }
+
+    #[test]
+    fn a_call_is_answered_by_a_message_that_names_it() {
+        let call = ToolCall::new("c1", FunctionCall::new("depth_of", "{}"));
+        let mut asked = crate::Message::assistant("");
+        asked.tool_calls = vec![call];
+        let conversation =
+            [crate::Message::developer("Be brief."), asked, crate::Message::tool("c1", "1642 m")];
+        let call = json!({"name": "depth_of", "arguments": "{}"});
+        assert_eq!(
+            serde_json::to_value(conversation).unwrap(),
+            json!([
+                {"role": "developer", "content": "Be brief."},
+                {"role": "assistant", "content": "",
+                 "tool_calls": [{"id": "c1", "type": "function", "function": call}]},
+                {"role": "tool", "content": "1642 m", "tool_call_id": "c1"},
+            ])
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use openai_api::{ChatBackend, ChatBackendExt as _, ModelId};
+use openai_api::{ChatBackend, ChatRequest, Message, ModelId};
 use trainer::{Dataset, Label};
 
 /// The questions and answers of a CSV file.
@@ -51,7 +51,9 @@ impl Exam {
     ) -> Result<usize> {
         let mut right = 0;
         for item in &self.items {
-            let answer = backend.ask(model, &item.question).await?;
+            let question = vec![Message::user(item.question.as_str())];
+            let request = ChatRequest::new(model, question).with_temperature(0.0);
+            let answer = backend.complete(request).await?.text();
             right += usize::from(answer.trim() == item.answer.trim());
         }
         Ok(right)

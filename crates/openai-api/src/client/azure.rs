@@ -5,8 +5,8 @@ use std::fmt;
 use reqwest::Url;
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 
+use crate::client::address::parse_url;
 use crate::client::body::Body;
-use crate::client::builder::parse_url;
 use crate::error::{Error, Result};
 use crate::model::ModelId;
 

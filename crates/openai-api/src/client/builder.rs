@@ -4,13 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::Url;
 use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 
+use crate::client::address::{join, parse_base_url};
 use crate::client::azure::Azure;
-use crate::client::call::join;
 use crate::client::chat::COMPLETIONS;
 use crate::client::connection::{ProxyChoice, Route};
+use crate::client::headers::refuse_framing;
 use crate::client::key::{Key, KeyProvider, KeySource};
 use crate::client::uploads::UploadSizes;
 use crate::client::{Client, Inner, Timeouts, header};
@@ -95,7 +95,7 @@ impl ClientBuilder {
 
     /// Sets where the server is, the version included: `https://api.openai.com/v1` by default.
     ///
-    /// Paths are appended to it, whether it ends in a slash or not; a query is kept.
+    /// Paths are appended to it, whether it ends in slashes or not; a query is kept.
     #[must_use]
     pub fn base_url(mut self, base_url: impl Into<String>) -> Self {
         self.place = Place::Url(base_url.into());
@@ -186,7 +186,8 @@ impl ClientBuilder {
 
     /// Adds a header to each request, or replaces one of the client's.
     ///
-    /// What a [call](crate::Call::header) adds goes before it. Its value is not shown in `Debug`, but
+    /// What a [call](crate::Call::header) adds goes before it. What frames a request, such as
+    /// `content-length`, is refused. Its value is not shown in `Debug`, but
     /// nor is it struck out of what a server echoes, as a [key](Self::key) is.
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
@@ -274,6 +275,7 @@ impl ClientBuilder {
         for (name, value) in &self.headers {
             let name = name.parse::<HeaderName>();
             let name = name.map_err(|_| Error::invalid("header", "its name cannot be one"))?;
+            refuse_framing(&name)?;
             let mut value = header("header", value)?;
             value.set_sensitive(true);
             headers.insert(name, value);
@@ -318,24 +320,6 @@ impl fmt::Debug for ClientBuilder {
 enum Place {
     Url(String),
     Azure(Azure),
-}
-
-fn parse_base_url(text: &str) -> Result<Url> {
-    parse_url("base URL", text, "write it like http://127.0.0.1:8080/v1")
-}
-
-/// Reads a URL to append paths to; its path does not end in a slash.
-pub(super) fn parse_url(field: &'static str, text: &str, hint: &str) -> Result<Url> {
-    let invalid = |problem: &str| Error::invalid(field, format!("{problem}; {hint}"));
-    let mut url = Url::parse(text).map_err(|error| invalid(&error.to_string()))?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(invalid("its scheme is neither http nor https"));
-    }
-    url.set_fragment(None);
-    if let Ok(mut segments) = url.path_segments_mut() {
-        segments.pop_if_empty();
-    }
-    Ok(url)
 }
 
 const OPENAI: &str = "https://api.openai.com/v1";

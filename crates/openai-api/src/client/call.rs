@@ -6,19 +6,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_core::future::BoxFuture;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::client::address::{append, join};
 use crate::client::answer::Answer;
 use crate::client::body::Body;
 use crate::client::form::Form;
 use crate::client::key::shows_key;
-use crate::client::transport::shown;
-use crate::client::{Client, Inner, error_body, json};
-use crate::error::{Error, Result};
+use crate::client::outgoing::Outgoing;
+use crate::client::{Client, error_body, headers, json};
+use crate::error::Result;
 use crate::meta::Meta;
 use crate::wire::Told;
 
@@ -62,20 +63,11 @@ pub(super) type Sending<T> = BoxFuture<'static, Result<(T, Arc<Meta>)>>;
 
 impl Client {
     /// Begins a request to a path below the base URL, which may have a query.
+    ///
+    /// The path is taken as it is: what is escaped stays so, as in `models/meta%2Fllama`, and so does
+    /// a slash at its end. One in front changes nothing. Segments `.` and `..` are refused.
     pub fn request(&self, method: Method, path: &str) -> Call {
-        let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        let path = path.strip_prefix('/').unwrap_or(path);
-        let pieces: Vec<&str> = path.split('/').collect();
-        let mut call = self.call::<Value>(method, &pieces, "answer");
-        if !query.is_empty() {
-            let url = &mut call.request.url;
-            let query = match url.query() {
-                Some(first) => format!("{first}&{query}"),
-                None => query.to_owned(),
-            };
-            url.set_query(Some(&query));
-        }
-        call
+        self.call_at(append(&self.inner.base, path), method, "answer")
     }
 
     /// Begins a `GET` request to a path below the base URL.
@@ -122,6 +114,7 @@ impl Client {
             failure,
             headers: HeaderMap::new(),
             shows_key: false,
+            has_own_type: false,
             body: None,
             limit: None,
         };
@@ -131,16 +124,17 @@ impl Client {
 
 impl<T> Call<T> {
     /// Adds a header, or replaces one of the client's; a key goes in the place of the client's.
+    ///
+    /// A `content-type` goes before that of the body, whichever is set first. What frames the request,
+    /// such as `content-length` and `connection`, is refused.
     pub fn header(mut self, name: &str, value: &str) -> Self {
-        match (name.parse::<HeaderName>(), HeaderValue::from_str(value)) {
-            (Ok(name), Ok(value)) => {
-                if shows_key(&name) {
-                    self.request.show_own_key();
-                }
+        match headers::pair(name, value) {
+            Ok((name, value)) => {
+                self.request.shows_key |= shows_key(&name);
+                self.request.has_own_type |= name == CONTENT_TYPE;
                 self.request.headers.insert(name, value);
             }
-            // The value may be a secret.
-            _ => self.request.fail(Error::invalid("header", "cannot be carried by HTTP")),
+            Err(error) => self.request.fail(error),
         }
         self
     }
@@ -182,7 +176,9 @@ impl<T> Call<T> {
     }
 
     pub(super) fn with_body(mut self, content_type: HeaderValue, body: Result<Body>) -> Self {
-        self.request.headers.insert(CONTENT_TYPE, content_type);
+        if !self.request.has_own_type {
+            self.request.headers.insert(CONTENT_TYPE, content_type);
+        }
         match body {
             Ok(body) => self.request.body = Some(body),
             Err(error) => self.request.fail(error),
@@ -221,8 +217,9 @@ impl<T> Call<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidRequest`] if it cannot be sent as it is, [`Error::Api`] if the server refuses
-    /// it, and whatever else can go wrong on the way.
+    /// [`Error::InvalidRequest`](crate::Error::InvalidRequest) if it cannot be sent as it is,
+    /// [`Error::Api`](crate::Error::Api) if the server refuses it, and whatever else can go wrong on
+    /// the way.
     pub async fn with_meta(self) -> Result<(T, Arc<Meta>)> {
         (self.send)(self.request, self.what).await
     }
@@ -269,151 +266,11 @@ impl<T> fmt::Debug for Call<T> {
     }
 }
 
-/// What is sent, as often as it takes.
-pub(super) struct Outgoing {
-    pub(super) inner: Arc<Inner>,
-    pub(super) method: Method,
-    pub(super) url: Url,
-    /// Why the request cannot be sent.
-    pub(super) failure: Option<Error>,
-    /// What goes with it besides the client's own.
-    pub(super) headers: HeaderMap,
-    /// Whether a key of the call's own is among the headers.
-    pub(super) shows_key: bool,
-    pub(super) body: Option<Body>,
-    pub(super) limit: Option<Duration>,
-}
-
-impl Outgoing {
-    /// Sends the request and reads the answer's whole body.
-    pub(super) async fn read<T>(
-        self: Box<Self>,
-        read: impl Fn(&[u8], &Answer) -> Result<T>,
-    ) -> Result<(T, Arc<Meta>)> {
-        let read = &read;
-        let read = |mut answer: Answer| async move {
-            let body = answer.bytes().await?;
-            Ok((read(&body, &answer)?, answer.meta))
-        };
-        self.run(read).await
-    }
-
-    /// Takes the client's key away, for one of the call's own.
-    fn show_own_key(&mut self) {
-        let client = &self.inner;
-        if let (false, Some(name)) = (self.shows_key, client.key.header_name(client.is_azure)) {
-            self.headers.remove(name);
-        }
-        self.shows_key = true;
-    }
-
-    /// Keeps the first thing that is wrong, to tell it when the call is awaited.
-    fn fail(&mut self, error: Error) {
-        self.failure.get_or_insert(error);
-    }
-
-    /// The same request; what is wrong with it is told the same way.
-    fn again(&self) -> Self {
-        let failure = self.failure.as_ref().map(|failure| match failure {
-            Error::InvalidRequest { field, problem } => Error::invalid(field, problem),
-            failure => Error::invalid("request", failure.to_string()),
-        });
-        Self {
-            inner: Arc::clone(&self.inner),
-            method: self.method.clone(),
-            url: self.url.clone(),
-            failure,
-            headers: self.headers.clone(),
-            shows_key: self.shows_key,
-            body: self.body.clone(),
-            limit: self.limit,
-        }
-    }
-}
-
-impl fmt::Debug for Outgoing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Call")
-            .field("method", &self.method)
-            .field("url", &shown(&self.url))
-            .finish_non_exhaustive()
-    }
-}
-
-pub(super) fn join(base: &Url, path: &[&str]) -> Result<Url> {
-    let mut url = base.clone();
-    let mut segments =
-        url.path_segments_mut().map_err(|()| Error::invalid("base URL", "has no path"))?;
-    for piece in path {
-        // URLs give the dots a meaning that escaping does not take away.
-        if matches!(*piece, "" | "." | "..") {
-            return Err(Error::invalid("id", format!("`{piece}` is no id")));
-        }
-        segments.push(piece);
-    }
-    drop(segments);
-    Ok(url)
-}
-
 const JSON: &str = "application/json";
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[track_caller]
-    fn check(base: &str, path: &[&str], expected: &str) {
-        let client = Client::builder().base_url(base).build().unwrap();
-        let call = client.call::<Value>(Method::GET, path, "answer");
-        assert!(call.request.failure.is_none());
-        assert_eq!(call.request.url.as_str(), expected);
-    }
-
-    #[test]
-    fn paths_are_appended_to_any_form_of_base_url() {
-        let models = &["models"];
-        check("https://api.openai.com/v1", models, "https://api.openai.com/v1/models");
-        check("https://api.openai.com/v1/", models, "https://api.openai.com/v1/models");
-        check("http://localhost:8080", models, "http://localhost:8080/models");
-        check("http://localhost:8080/", models, "http://localhost:8080/models");
-        check("http://h/a/b/v1/", &["chat", "completions"], "http://h/a/b/v1/chat/completions");
-        check("http://[::1]:1/v1", models, "http://[::1]:1/v1/models");
-        check("http://h/v1?api-version=2", models, "http://h/v1/models?api-version=2");
-        check(" http://h/v1#top ", models, "http://h/v1/models");
-    }
-
-    #[test]
-    fn ids_are_escaped_into_one_segment() {
-        check("http://h", &["models", "ft:tiny:lake:1"], "http://h/models/ft:tiny:lake:1");
-        check("http://h", &["models", "meta/llama 3"], "http://h/models/meta%2Fllama%203");
-        check("http://h", &["files", "../x?y#z"], "http://h/files/..%2Fx%3Fy%23z");
-        check("http://h", &["files", "%2e%2e"], "http://h/files/%252e%252e");
-        check("http://h", &["files", "ф"], "http://h/files/%D1%84");
-    }
-
-    #[test]
-    fn an_id_that_would_change_the_path_is_refused() {
-        let client = Client::builder().base_url("http://h/v1").build().unwrap();
-        for id in ["", ".", ".."] {
-            let call = client.call::<Value>(Method::GET, &["files", id], "file");
-            let error = call.request.failure.unwrap();
-            assert_eq!(error.to_string(), format!("id: `{id}` is no id"));
-        }
-    }
-
-    #[test]
-    fn a_path_of_ones_own_is_taken_with_its_query() {
-        let client = Client::builder().base_url("http://h/v1?a=b").build().unwrap();
-        for (path, expected) in [
-            ("rerank", "http://h/v1/rerank?a=b"),
-            ("/x/y%20z?c=d&e", "http://h/v1/x/y%2520z?a=b&c=d&e"),
-        ] {
-            assert_eq!(client.get(path).request.url.as_str(), expected);
-        }
-        for path in ["", "a//b", "a/../b", "a/"] {
-            assert!(client.post(path).request.failure.is_some(), "{path}");
-        }
-    }
 
     #[tokio::test]
     async fn what_is_wrong_with_a_call_is_told_when_it_is_awaited() {

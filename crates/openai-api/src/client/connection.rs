@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use reqwest::{Proxy, Url, redirect, retry};
 
-use crate::client::builder::parse_url;
+use crate::client::address::parse_url;
 use crate::client::tls;
 use crate::error::{BoxError, Error, Result};
 

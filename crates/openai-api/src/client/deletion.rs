@@ -6,8 +6,9 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use crate::client::answer::without_bom;
-use crate::client::call::{Call, Outgoing, Sending};
+use crate::client::call::{Call, Sending};
 use crate::client::error_body;
+use crate::client::outgoing::Outgoing;
 use crate::wire::Told;
 
 impl<T> Call<T> {

@@ -12,8 +12,8 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use serde::de::DeserializeOwned;
 
 use crate::client::answer::{Answer, Misread, without_bom};
-use crate::client::call::Outgoing;
 use crate::client::mend;
+use crate::client::outgoing::Outgoing;
 use crate::client::transport::is_cut_short;
 use crate::error::{Error, Result};
 use crate::meta::Meta;

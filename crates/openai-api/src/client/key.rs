@@ -143,9 +143,18 @@ where
 
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
-impl KeyProvider for Arc<dyn KeyProvider> {
+impl<P: KeyProvider + ?Sized> KeyProvider for Arc<P> {
     async fn key(&self, refused: Option<&Key>) -> Result<Key, BoxError> {
-        self.as_ref().key(refused).await
+        (**self).key(refused).await
+    }
+}
+
+/// A box of a closure is a closure, so this is for a provider whose type is not known.
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl KeyProvider for Box<dyn KeyProvider> {
+    async fn key(&self, refused: Option<&Key>) -> Result<Key, BoxError> {
+        (**self).key(refused).await
     }
 }
 

@@ -12,8 +12,8 @@ use tokio::time::timeout;
 
 use crate::client::answer::Answer;
 use crate::client::body::Body;
-use crate::client::call::Outgoing;
 use crate::client::key::Credentials;
+use crate::client::outgoing::Outgoing;
 use crate::client::redirect::{self, Target};
 use crate::client::tls;
 use crate::error::{Error, Result};
@@ -28,9 +28,7 @@ impl Outgoing {
         if let Some(error) = self.failure {
             return Err(error);
         }
-        if let Some(deployments) = &self.inner.deployments {
-            deployments.route(&self.inner.base, &mut self.url, self.body.as_ref())?;
-        }
+        self.route()?;
         let mut policy = self.inner.retry;
         if let Some(limit) = self.limit {
             policy = policy.with_deadline(limit);
@@ -138,6 +136,11 @@ impl Outgoing {
             return request;
         };
         headers.clone_from(&self.inner.headers);
+        if self.shows_key {
+            // On Azure it has another header than the call's own may have.
+            let name = self.inner.key.header_name(self.inner.is_azure);
+            name.map(|name| headers.remove(name));
+        }
         for (name, value) in self.headers.iter().chain(credentials.header()) {
             headers.insert(name, value.clone());
         }

@@ -1,5 +1,7 @@
 //! Items: what goes into a response and what comes out of it.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -200,6 +202,27 @@ impl ResponsePart {
     pub fn from_image(image: ImageUrl) -> Self {
         let (image_url, detail) = (Some(image.url), image.detail);
         Self::InputImage(InputImage { image_url, detail, ..InputImage::blank() })
+    }
+
+    /// A part that is an image which the server keeps.
+    pub fn from_image_file(id: impl Into<FileId>) -> Self {
+        Self::InputImage(InputImage { file_id: Some(id.into()), ..InputImage::blank() })
+    }
+
+    /// A part that is a file at a URL, which the server fetches.
+    pub fn from_file_url(url: impl Into<String>) -> Self {
+        Self::InputFile(InputFile { file_url: Some(url.into()), ..InputFile::blank() })
+    }
+
+    /// A part that is a file by content: its name, its type such as `application/pdf`, its bytes.
+    pub fn from_file_bytes(name: impl Into<String>, mime_type: &str, bytes: &[u8]) -> Self {
+        let mut file_data = format!("data:{mime_type};base64,");
+        STANDARD.encode_string(bytes, &mut file_data);
+        Self::InputFile(InputFile {
+            filename: Some(name.into()),
+            file_data: Some(file_data),
+            ..InputFile::blank()
+        })
     }
 
     /// A part that is a file which the server keeps.

@@ -138,6 +138,13 @@ impl ResponseRequest {
         self
     }
 
+    /// Sets how much to say: `low`, `medium` or `high`.
+    #[must_use]
+    pub fn with_verbosity(mut self, verbosity: impl Into<String>) -> Self {
+        self.text.get_or_insert_with(ResponseText::blank).verbosity = Some(verbosity.into());
+        self
+    }
+
     /// Sets how long the model reasons.
     #[must_use]
     pub fn with_reasoning_effort(mut self, effort: ReasoningEffort) -> Self {
@@ -170,6 +177,20 @@ impl ResponseRequest {
     #[must_use]
     pub fn with_background(mut self, background: bool) -> Self {
         self.background = Some(background);
+        self
+    }
+
+    /// Sets what becomes of input that is longer than the context window: `auto` or `disabled`.
+    #[must_use]
+    pub fn with_truncation(mut self, truncation: impl Into<String>) -> Self {
+        self.truncation = Some(truncation.into());
+        self
+    }
+
+    /// Sets how the request is served: `auto`, `default`, `flex` or `priority`.
+    #[must_use]
+    pub fn with_service_tier(mut self, tier: impl Into<String>) -> Self {
+        self.service_tier = Some(tier.into());
         self
     }
 
@@ -371,5 +392,49 @@ open_enum! {
         XHigh = "xhigh",
         /// As much as it can.
         Max = "max",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::response::ResponsePart;
+
+    #[test]
+    fn files_and_images_are_given_in_every_way_that_the_server_takes() {
+        let parts = vec![
+            ResponsePart::from_image_file("file-1"),
+            ResponsePart::from_file("file-2"),
+            ResponsePart::from_file_url("https://lake.example/map.pdf"),
+            ResponsePart::from_file_bytes("map.pdf", "application/pdf", b"%PDF"),
+        ];
+        assert_eq!(
+            serde_json::to_value(parts).unwrap(),
+            json!([
+                {"type": "input_image", "file_id": "file-1"},
+                {"type": "input_file", "file_id": "file-2"},
+                {"type": "input_file", "file_url": "https://lake.example/map.pdf"},
+                {"type": "input_file", "filename": "map.pdf",
+                 "file_data": "data:application/pdf;base64,JVBERg=="},
+            ])
+        );
+    }
+
+    #[test]
+    fn whatever_a_request_may_say_can_be_set() {
+        let request = ResponseRequest::new("m", "hi")
+            .with_verbosity("low")
+            .with_truncation("auto")
+            .with_service_tier("flex")
+            .with_extra("prompt_cache_key", "lake");
+        assert_eq!(
+            serde_json::to_value(request).unwrap(),
+            json!({
+                "model": "m", "input": "hi", "text": {"verbosity": "low"}, "truncation": "auto",
+                "service_tier": "flex", "prompt_cache_key": "lake",
+            })
+        );
     }
 }

@@ -10,7 +10,9 @@ use crate::{
 
 async fn azure() -> ScriptedServer {
     let answer = |request: &crate::testing::Request| match request.path() {
-        path if path.ends_with("/chat/completions") => Reply::json(200, completion("hello")),
+        path if path.ends_with("/completions") && request.method == "POST" => {
+            Reply::json(200, completion("hello"))
+        }
         _ => Reply::json(200, json!({"id": "x", "status": "queued", "data": []})),
     };
     ScriptedServer::answering(answer).await.unwrap()
@@ -33,6 +35,7 @@ async fn asked(server: &ScriptedServer, builder: ClientBuilder) -> String {
     client.create_fine_tuning_job(CreateFineTuningJob::new("m", "file-1")).await.unwrap();
     client.post("responses").json(&json!({"model": "m", "input": "hi"})).await.unwrap();
     client.get("assistants").await.unwrap();
+    client.chat_completions().await.unwrap();
     let requests = server.requests();
     let asked = requests.iter().map(|request| format!("{} {}", request.method, request.target));
     asked.collect::<Vec<_>>().join("\n")
@@ -51,7 +54,8 @@ async fn in_the_dated_form_the_model_names_the_deployment_of_what_a_model_answer
         GET /openai/files?api-version=2024-10-21&after=f
         POST /openai/fine_tuning/jobs?api-version=2024-10-21
         POST /openai/responses?api-version=2024-10-21
-        GET /openai/assistants?api-version=2024-10-21"#]]
+        GET /openai/assistants?api-version=2024-10-21
+        GET /openai/chat/completions?api-version=2024-10-21"#]]
     .assert_eq(&asked(&server, builder).await);
     for request in server.requests() {
         assert_eq!(request.header("api-key"), Some("0123456789abcdef"));
@@ -72,7 +76,8 @@ async fn in_the_v1_form_the_paths_are_openais() {
         GET /openai/v1/files?after=f
         POST /openai/v1/fine_tuning/jobs
         POST /openai/v1/responses
-        GET /openai/v1/assistants"#]]
+        GET /openai/v1/assistants
+        GET /openai/v1/chat/completions"#]]
     .assert_eq(&asked(&server, builder).await);
     for request in server.requests() {
         assert_eq!(request.header("api-key"), None);

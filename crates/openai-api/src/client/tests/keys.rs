@@ -55,8 +55,7 @@ async fn a_provider_is_asked_for_each_attempt() {
     let server = ScriptedServer::start([refusal(500), refusal(503), list(&[], false)]).await;
     let server = server.unwrap();
     let keys = Keys::new(&["sk-1", "sk-2", "sk-3"]);
-    let shared: Arc<dyn KeyProvider> = keys.clone();
-    client_of(&server).key_provider(shared).build().unwrap().list_models().await.unwrap();
+    client_of(&server).key_provider(keys.clone()).build().unwrap().list_models().await.unwrap();
     assert_eq!(shown_keys(&server), ["Bearer sk-1", "Bearer sk-2", "Bearer sk-3"]);
     assert_eq!(keys.asked(), [None, None, None]);
 }
@@ -65,8 +64,8 @@ async fn a_provider_is_asked_for_each_attempt() {
 async fn a_refused_key_is_asked_for_anew_even_where_each_request_is_sent_once() {
     let server = ScriptedServer::start([refusal(401), list(&[], false)]).await.unwrap();
     let keys = Keys::new(&["sk-old", "sk-new"]);
-    let shared: Arc<dyn KeyProvider> = keys.clone();
-    let builder = client_of(&server).retry(RetryPolicy::never()).key_provider(shared);
+    let boxed: Box<dyn KeyProvider> = Box::new(keys.clone());
+    let builder = client_of(&server).retry(RetryPolicy::never()).key_provider(boxed);
     builder.build().unwrap().list_models().await.unwrap();
     assert_eq!(shown_keys(&server), ["Bearer sk-old", "Bearer sk-new"]);
     assert_eq!(keys.asked(), [None, Some(Key::new("sk-old"))]);
@@ -198,8 +197,8 @@ async fn a_key_is_struck_out_of_errors_wherever_it_came_from() {
         Err(Error::Api(error)) => ApiError::clone(&error).message,
         other => format!("{:?}", other.map(|_: serde_json::Value| ())),
     };
-    let shared: Arc<dyn KeyProvider> = Keys::new(&["sk-from-a-provider"]);
-    let provided = client_of(&server).key_provider(shared).build().unwrap();
+    let provider = Keys::new(&["sk-from-a-provider"]);
+    let provided = client_of(&server).key_provider(provider).build().unwrap();
     let expected = r#"no access: Some("Bearer [key]")"#;
     assert_eq!(message(provided.get("models").await), expected);
     let fixed = client_of(&server).key("sk-that-is-fixed").build().unwrap();

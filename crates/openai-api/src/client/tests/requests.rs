@@ -5,8 +5,8 @@ use serde_json::json;
 use super::{completion, list, question, serve};
 use crate::testing::{Reply, ScriptedServer};
 use crate::{
-    ChatBackend as _, ChatRequest, Client, ContentPart, CreateFineTuningJob, FileId, ImageUrl,
-    Message, ModelId, StreamOptions,
+    ChatBackend as _, ChatBackendExt as _, ChatRequest, Client, ContentPart, CreateFineTuningJob,
+    FileId, ImageUrl, Message, ModelId, StreamOptions,
 };
 
 #[tokio::test]
@@ -54,6 +54,32 @@ async fn an_http_client_of_ones_own_is_used() {
     let client = Client::builder().base_url(server.url()).http_client(theirs).build().unwrap();
     client.models().await.unwrap();
     assert_eq!(server.requests()[0].header("x-mine"), Some("1"));
+}
+
+#[tokio::test]
+async fn a_content_type_of_the_callers_own_goes_before_the_bodys() {
+    let server = ScriptedServer::answering(|_| Reply::json(200, json!({}))).await.unwrap();
+    let client = Client::builder().base_url(server.url()).build().unwrap();
+    let own = "application/merge-patch+json";
+    client.post("x").header("content-type", own).json(&1).await.unwrap();
+    client.post("x").json(&1).header("Content-Type", own).await.unwrap();
+    client.post("x").json(&1).header("host", "lake.example").await.unwrap();
+    let requests = server.requests();
+    let types = requests.iter().map(|request| request.header("content-type").unwrap());
+    assert_eq!(types.collect::<Vec<_>>(), [own, own, "application/json"]);
+    assert_eq!(requests[2].header("host"), Some("lake.example"));
+}
+
+#[tokio::test]
+async fn asking_leaves_the_temperature_to_the_server() {
+    let (server, client) = serve((0..2).map(|_| Reply::json(200, completion("hello")))).await;
+    let id = ModelId::new("m");
+    assert_eq!(client.ask(&id, "hi").await.unwrap(), "hello");
+    client.ask("m", "hi").await.unwrap();
+    let messages = json!([{"role": "user", "content": "hi"}]);
+    for request in server.requests() {
+        assert_eq!(request.json(), json!({"model": "m", "messages": messages}));
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,90 @@
+//! What a call sends, as often as it takes.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::HeaderMap;
+use reqwest::{Method, Url};
+
+use crate::client::Inner;
+use crate::client::answer::Answer;
+use crate::client::body::Body;
+use crate::client::transport::shown;
+use crate::error::{Error, Result};
+use crate::meta::Meta;
+
+/// What is sent, as often as it takes.
+pub(super) struct Outgoing {
+    pub(super) inner: Arc<Inner>,
+    pub(super) method: Method,
+    pub(super) url: Url,
+    /// Why the request cannot be sent.
+    pub(super) failure: Option<Error>,
+    /// What goes with it besides the client's own.
+    pub(super) headers: HeaderMap,
+    /// Whether a key of the call's own is among the headers.
+    pub(super) shows_key: bool,
+    /// Whether they name a content type of the call's own.
+    pub(super) has_own_type: bool,
+    pub(super) body: Option<Body>,
+    pub(super) limit: Option<Duration>,
+}
+
+impl Outgoing {
+    /// Sends the request and reads the answer's whole body.
+    pub(super) async fn read<T>(
+        self: Box<Self>,
+        read: impl Fn(&[u8], &Answer) -> Result<T>,
+    ) -> Result<(T, Arc<Meta>)> {
+        let read = &read;
+        let read = |mut answer: Answer| async move {
+            let body = answer.bytes().await?;
+            Ok((read(&body, &answer)?, answer.meta))
+        };
+        self.run(read).await
+    }
+
+    /// Turns the URL into that of the model's deployment, where the server has such.
+    pub(super) fn route(&mut self) -> Result<()> {
+        let Some(deployments) = &self.inner.deployments else { return Ok(()) };
+        // What is fetched there, such as the chats that are stored, is below no deployment.
+        if self.method != Method::POST {
+            return Ok(());
+        }
+        deployments.route(&self.inner.base, &mut self.url, self.body.as_ref())
+    }
+
+    /// Keeps the first thing that is wrong, to tell it when the call is awaited.
+    pub(super) fn fail(&mut self, error: Error) {
+        self.failure.get_or_insert(error);
+    }
+
+    /// The same request; what is wrong with it is told the same way.
+    pub(super) fn again(&self) -> Self {
+        let failure = self.failure.as_ref().map(|failure| match failure {
+            Error::InvalidRequest { field, problem } => Error::invalid(field, problem),
+            failure => Error::invalid("request", failure.to_string()),
+        });
+        Self {
+            inner: Arc::clone(&self.inner),
+            method: self.method.clone(),
+            url: self.url.clone(),
+            failure,
+            headers: self.headers.clone(),
+            shows_key: self.shows_key,
+            has_own_type: self.has_own_type,
+            body: self.body.clone(),
+            limit: self.limit,
+        }
+    }
+}
+
+impl fmt::Debug for Outgoing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("method", &self.method)
+            .field("url", &shown(&self.url))
+            .finish_non_exhaustive()
+    }
+}
