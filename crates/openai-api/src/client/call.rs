@@ -117,6 +117,7 @@ impl Client {
             has_own_type: false,
             body: None,
             limit: None,
+            answers: 0,
         };
         Call { request: Box::new(request), what, send: send_told }
     }

@@ -1,6 +1,7 @@
 //! `/chat/completions`, whole and streamed.
 
 use std::future::IntoFuture as _;
+use std::mem;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -19,7 +20,7 @@ use crate::client::frames::{
 use crate::client::repeated::Repeated;
 use crate::client::{Client, error_body, json};
 use crate::error::Result;
-use crate::model::Model;
+use crate::model::{Model, ModelId};
 use crate::sse::Event;
 use crate::wire::Field as _;
 
@@ -57,7 +58,9 @@ impl Client {
     pub fn chat_stream(&self, mut request: ChatRequest) -> Call<ChatStream> {
         request.stream = Some(true);
         request.stream_options.get_or_insert_with(StreamOptions::with_usage);
-        let call = self.chat_call(request).accept("text/event-stream");
+        let answers = request.n.unwrap_or(0);
+        let mut call = self.chat_call(request).accept("text/event-stream");
+        call.request.answers = answers;
         call.sent_by(|request, _| Box::pin(request.stream::<Chunks>()))
     }
 
@@ -106,11 +109,41 @@ fn read_streamed(body: &[u8], answer: &Answer) -> Result<ChatCompletion> {
 struct Chunks {
     /// The answers that have begun, and whether they have ended.
     choices: Vec<(u32, bool)>,
+    /// How many there are to be at least.
+    expected: usize,
+    /// Id and model, which all chunks of a stream share.
+    id: String,
+    model: Option<ModelId>,
     repeated: Repeated,
+}
+
+impl Chunks {
+    /// What the server's word that this is all adds: that the answers which tell no reason have ended.
+    fn end(&mut self, answer: &Answer) -> Read<ChatChunk> {
+        let cut = self.choices.iter().filter(|(_, ended)| !ended);
+        let choices: Vec<_> = cut
+            .map(|(index, _)| ChunkChoice {
+                index: *index,
+                finish_reason: Some(FinishReason::Stop),
+                ..ChunkChoice::blank()
+            })
+            .collect();
+        let Some(model) = self.model.take().filter(|_| !choices.is_empty()) else {
+            return Read::Done;
+        };
+        let mut chunk = ChatChunk::new(mem::take(&mut self.id), model, Delta::default(), None);
+        chunk.choices = choices;
+        chunk.meta = Some(Arc::clone(&answer.meta));
+        Read::Last(chunk)
+    }
 }
 
 impl Reader for Chunks {
     type Item = ChatChunk;
+
+    fn expect(&mut self, answers: u32) {
+        self.expected = answers as usize;
+    }
 
     #[inline]
     fn read(&mut self, event: &Event<'_>, answer: &Answer) -> Result<Read<ChatChunk>> {
@@ -119,7 +152,7 @@ impl Reader for Chunks {
             return Ok(Read::Nothing);
         }
         if data == b"[DONE]" {
-            return Ok(Read::Done);
+            return Ok(self.end(answer));
         }
         if event.kind == b"error" {
             return Err(answer.late_error(data));
@@ -146,16 +179,22 @@ impl Reader for Chunks {
                 None => self.choices.push((choice.index, ended)),
             }
         }
+        if self.model.is_none() && !chunk.choices.is_empty() {
+            self.id.clone_from(&chunk.id);
+            self.model = Some(chunk.model.clone());
+        }
         self.repeated.remember(data, &chunk);
         Ok(Read::Item(chunk))
     }
 
-    fn read_whole(&mut self, body: &[u8], answer: &Answer) -> Result<ChatChunk> {
-        read_completion(body, answer).map(as_chunk)
+    fn read_whole(&mut self, body: &[u8], answer: &Answer) -> Result<Read<ChatChunk>> {
+        read_completion(body, answer).map(as_chunk).map(Read::Last)
     }
 
     fn is_complete(&self) -> bool {
-        !self.choices.is_empty() && self.choices.iter().all(|(_, ended)| *ended)
+        !self.choices.is_empty()
+            && self.choices.len() >= self.expected
+            && self.choices.iter().all(|(_, ended)| *ended)
     }
 }
 

@@ -24,11 +24,16 @@ pub(super) trait Reader: Default + Send + Unpin + 'static {
     /// What the caller gets.
     type Item: Send + Unpin + 'static;
 
+    /// Takes note of how many answers were asked for, where that was said.
+    fn expect(&mut self, _answers: u32) {}
+
     /// Reads an event.
     fn read(&mut self, event: &Event<'_>, answer: &Answer) -> Result<Read<Self::Item>>;
 
     /// Reads the whole body: plain JSON, answered to a request for a stream.
-    fn read_whole(&mut self, body: &[u8], answer: &Answer) -> Result<Self::Item>;
+    ///
+    /// What is not [the last](Read::Last) is followed by nothing, and so cut short.
+    fn read_whole(&mut self, body: &[u8], answer: &Answer) -> Result<Read<Self::Item>>;
 
     /// Whether all that was to come has come, so that a connection that breaks now is no loss.
     fn is_complete(&self) -> bool;
@@ -53,14 +58,13 @@ impl Outgoing {
     pub(super) async fn stream<R: Reader>(
         self: Box<Self>,
     ) -> Result<(BoxStream<'static, Result<R::Item>>, Arc<Meta>)> {
-        let open = |answer: Answer| async {
+        let answers = self.answers;
+        let open = |answer: Answer| async move {
             let meta = Arc::clone(&answer.meta);
-            let mut items = Items {
-                frames: Some(Frames::new(answer)),
-                reader: R::default(),
-                first: None,
-                is_out: false,
-            };
+            let mut reader = R::default();
+            reader.expect(answers);
+            let frames = Some(Frames::new(answer));
+            let mut items = Items { frames, reader, first: None, is_out: false };
             items.first = items.next().await.transpose()?;
             items.is_out = true;
             Ok((items.boxed(), meta))
@@ -104,7 +108,12 @@ impl<R: Reader> Stream for Items<R> {
                 under_way.take_end();
                 None
             }
-            Ok(Frame::Whole(body)) => Some(reader.read_whole(&body, &under_way.answer)),
+            Ok(Frame::Whole(body)) => match reader.read_whole(&body, &under_way.answer) {
+                Ok(Read::Item(item)) => return Poll::Ready(Some(Ok(item))),
+                Ok(Read::Last(item)) => Some(Ok(item)),
+                Ok(Read::Nothing | Read::Done) => None,
+                Err(error) => Some(Err(error)),
+            },
             Ok(Frame::End) | Err(Error::Transport { .. } | Error::Timeout { .. })
                 if reader.is_complete() =>
             {

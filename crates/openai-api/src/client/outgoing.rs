@@ -29,6 +29,8 @@ pub(super) struct Outgoing {
     pub(super) has_own_type: bool,
     pub(super) body: Option<Body>,
     pub(super) limit: Option<Duration>,
+    /// How many answers are asked for; 0 if that is not said.
+    pub(super) answers: u32,
 }
 
 impl Outgoing {
@@ -76,6 +78,7 @@ impl Outgoing {
             has_own_type: self.has_own_type,
             body: self.body.clone(),
             limit: self.limit,
+            answers: self.answers,
         }
     }
 }

@@ -7,13 +7,13 @@ use reqwest::Method;
 use serde::Deserialize as _;
 use serde_json::{Map, Value, json};
 
-use crate::client::answer::{Answer, Misread};
+use crate::client::answer::{Answer, Misread, without_bom};
 use crate::client::call::Call;
 use crate::client::frames::{
     Read, Reader, is_noise, is_plain_error, is_stream, read_all, read_json,
 };
 use crate::client::list::List;
-use crate::client::{Client, error_body, json};
+use crate::client::{Client, error_body, json, mend};
 use crate::error::{Error, Result};
 use crate::response::{
     CompactedResponse, InputTokens, Response, ResponseAccumulator, ResponseDeleted, ResponseEvent,
@@ -59,7 +59,8 @@ impl Client {
     /// The last is [`Completed`](ResponseEvent::Completed) or
     /// [`Incomplete`](ResponseEvent::Incomplete). Until the first has come the request is sent again
     /// as the client's [`RetryPolicy`](crate::RetryPolicy) says, and never after that. A server that
-    /// answers with plain JSON gives a stream of one event.
+    /// answers with plain JSON gives a stream of one event, and of an error if the response in it is
+    /// not over.
     ///
     /// Once the stream has begun, errors come as an item, after which it ends: [`Error::Api`] in the
     /// place of an `error` or `response.failed` event, and [`Error::Truncated`] if the stream ends
@@ -152,12 +153,21 @@ fn read_response(
     is_error: impl Fn(&Response) -> bool,
 ) -> Result<Response> {
     let mut response = answer.parse(body, RESPONSE, is_error)?;
-    if response.output.is_empty() && response.id.as_str().is_empty() && response.status.is_none() {
+    let says_status =
+        response.status.as_ref().is_some_and(|it| !matches!(it, ResponseStatus::Other(_)));
+    if response.output.is_empty() && !says_status && !is_response(body) {
         // An answer to some other question would else pass for an empty one to this.
-        return Err(answer.lacks(RESPONSE, "`output` is missing or empty"));
+        return Err(answer.lacks(RESPONSE, "`output` is missing"));
     }
     response.meta = Some(Arc::clone(&answer.meta));
     Ok(response)
+}
+
+/// Whether JSON without any output is a response all the same.
+fn is_response(body: &[u8]) -> bool {
+    let fields: Map<String, Value> = mend::from_slice(without_bom(body)).unwrap_or_default();
+    fields.get("output").is_some_and(Value::is_array)
+        || fields.get("object").is_some_and(|object| object == "response")
 }
 
 fn says_error(response: &Response) -> bool {
@@ -205,8 +215,9 @@ impl Reader for Events {
         Ok(if event.is_terminal() { Read::Last(event) } else { Read::Item(event) })
     }
 
-    fn read_whole(&mut self, body: &[u8], answer: &Answer) -> Result<ResponseEvent> {
-        read_created(body, answer).map(as_event)
+    fn read_whole(&mut self, body: &[u8], answer: &Answer) -> Result<Read<ResponseEvent>> {
+        let event = as_event(read_created(body, answer)?);
+        Ok(if event.is_terminal() { Read::Last(event) } else { Read::Item(event) })
     }
 
     fn is_complete(&self) -> bool {
@@ -230,11 +241,24 @@ fn named(read: ResponseEvent, event: &Event<'_>) -> Result<ResponseEvent> {
 
 /// A whole response as the only event of a stream.
 fn as_event(response: Response) -> ResponseEvent {
-    let is_cut = response.status == Some(ResponseStatus::Incomplete);
-    let kind = if is_cut { "response.incomplete" } else { "response.completed" }.to_owned();
+    // One that tells no status, or one of its own, has ended if there is something in it.
+    let status = match response.status {
+        Some(ResponseStatus::Other(_)) if response.output.is_empty() => ResponseStatus::InProgress,
+        Some(ResponseStatus::Other(_)) | None => ResponseStatus::Completed,
+        Some(ref status) => status.clone(),
+    };
+    let kind = format!("response.{status}");
+    if status == ResponseStatus::Cancelled {
+        return ResponseEvent::Other(json!({"type": kind, "response": response}));
+    }
     let response = Box::new(response);
     let progress = ResponseProgress { kind, response, ..ResponseProgress::blank() };
-    if is_cut { ResponseEvent::Incomplete(progress) } else { ResponseEvent::Completed(progress) }
+    match status {
+        ResponseStatus::Queued => ResponseEvent::Queued(progress),
+        ResponseStatus::InProgress => ResponseEvent::InProgress(progress),
+        ResponseStatus::Incomplete => ResponseEvent::Incomplete(progress),
+        _ => ResponseEvent::Completed(progress),
+    }
 }
 
 /// The error that an `error` event stands for; its `type` says no more than that it is one.

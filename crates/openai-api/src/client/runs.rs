@@ -30,7 +30,8 @@ impl Client {
     /// Until the first has come the request is sent again as the client's
     /// [`RetryPolicy`](crate::RetryPolicy) says, and never after that. A run that fails says so in
     /// its last event. A stream that ends before [the last](RunEvent::is_last) ends in
-    /// [`Error::Truncated`], and the place of an `error` event takes [`Error::Api`].
+    /// [`Error::Truncated`], as does one that a server gives as plain JSON before it has ended, and
+    /// the place of an `error` event takes [`Error::Api`].
     pub fn stream_run(&self, thread: &str, mut run: CreateRun) -> Call<RunStream> {
         run.stream = Some(true);
         stream(self.beta(Method::POST, &["threads", thread, "runs"], RUN).json(&run))
@@ -139,9 +140,10 @@ impl Reader for Events {
         Ok(Read::Item(event))
     }
 
-    fn read_whole(&mut self, body: &[u8], answer: &Answer) -> Result<RunEvent> {
+    fn read_whole(&mut self, body: &[u8], answer: &Answer) -> Result<Read<RunEvent>> {
         let is_error = |run: &Run| error_body::is_error(&run.extra);
-        answer.parse(body, RUN, is_error).map(|run| RunEvent::Run(Box::new(run)))
+        let event = RunEvent::Run(Box::new(answer.parse(body, RUN, is_error)?));
+        Ok(if event.is_last() { Read::Last(event) } else { Read::Item(event) })
     }
 
     fn is_complete(&self) -> bool {

@@ -135,6 +135,11 @@ quirks! {
             .streams([HEL, LO, USAGE])
             .gives(r#""Hello" then the stream ended before the answer was complete, again"#);
 
+    the_end_is_end_enough_without_a_reason:
+        stream("gateways before Gemini", "https://github.com/open-learning-exchange/planet/pull/10281")
+            .streams([HEL, LO, DONE])
+            .gives(r#""Hello" -> stop"#);
+
     the_end_alone_is_no_answer:
         stream("any", "https://platform.openai.com/docs/api-reference/chat/create")
             .streams([DONE])

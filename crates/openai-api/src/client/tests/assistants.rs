@@ -272,6 +272,10 @@ async fn a_run_that_is_not_streamed_after_all_is_one_event() {
     let events = client.stream_run("t", CreateRun::new("a")).await.unwrap();
     let events: Vec<_> = events.try_collect().await.unwrap();
     assert!(matches!(&events[..], [RunEvent::Run(run)] if run.status == RunStatus::Completed));
+    let (_server, client) = serve([Reply::json(200, run("queued"))]).await;
+    let events = client.stream_run("t", CreateRun::new("a")).await.unwrap();
+    let events: Vec<_> = events.collect().await;
+    assert!(matches!(&events[..], [Ok(RunEvent::Run(_)), Err(Error::Truncated)]), "{events:?}");
 }
 
 #[test]

@@ -250,11 +250,27 @@ async fn plain_json_is_a_stream_of_one() {
     let mut cut = whole("hel");
     cut["status"] = json!("incomplete");
     expect!["incomplete"].assert_eq(&outcome(Reply::json(200, cut)).await);
+    let mut own = whole("hello");
+    own["status"] = json!("DONE");
+    expect!["completed"].assert_eq(&outcome(Reply::json(200, own)).await);
+    let cancelled = json!({"id": "r", "status": "cancelled"});
+    expect!["cancelled"].assert_eq(&outcome(Reply::json(200, cancelled)).await);
     let failed = json!({"id": "r", "status": "failed", "error": {"code": "x", "message": "no"}});
     expect!["refused: the server answered 500 (x): no"]
         .assert_eq(&outcome(Reply::json(200, failed)).await);
     expect!["refused: could not read the response"]
         .assert_eq(&outcome(Reply::json(200, json!({}))).await);
+}
+
+#[tokio::test]
+async fn plain_json_that_is_not_over_is_no_whole_stream() {
+    for (status, kind) in
+        [("queued", "queued"), ("in_progress", "in_progress"), ("waiting", "in_progress")]
+    {
+        let reply = Reply::json(200, json!({"id": "r", "status": status, "output": []}));
+        let expected = format!("{kind}|error: the stream ended before the answer was complete");
+        assert_eq!(outcome(reply).await, expected);
+    }
 }
 
 #[tokio::test]
@@ -303,16 +319,34 @@ async fn a_response_that_failed_is_an_error_but_can_be_looked_at() {
 
 #[tokio::test]
 async fn what_is_no_response_is_not_taken_for_an_empty_one() {
-    let (_server, client) = serve([
-        Reply::json(200, json!({"status": null})),
-        Reply::json(200, json!({"error": {"message": "no", "code": 404}})),
-        Reply::json(200, json!({"error": {"message": "no", "code": 404}})),
-    ])
-    .await;
-    let error = client.create_response(question()).await.unwrap_err();
-    assert!(matches!(error, Error::Decode { what: "response", .. }), "{error:?}");
+    let others = [
+        json!({"status": null}),
+        json!({"id": "r"}),
+        json!({"id": "r", "status": "ok", "output": null}),
+        super::completion("hello"),
+    ];
+    let refusal = || Reply::json(200, json!({"error": {"message": "no", "code": 404}}));
+    let replies = others.iter().map(|other| Reply::json(200, other.clone()));
+    let (_server, client) = serve(replies.chain([refusal(), refusal()])).await;
+    for other in &others {
+        let error = client.create_response(question()).await.unwrap_err();
+        assert!(matches!(error, Error::Decode { what: "response", .. }), "{other}: {error:?}");
+    }
     for call in [client.create_response(question()), client.response(&"r".into())] {
         assert_eq!(call.await.unwrap_err().as_api().unwrap().status, 404);
+    }
+}
+
+#[tokio::test]
+async fn a_response_without_output_is_one_if_anything_says_so() {
+    let empty = [
+        json!({"id": "r", "output": []}),
+        json!({"id": "r", "object": "response"}),
+        json!({"id": "r", "status": "queued"}),
+    ];
+    let (_server, client) = serve(empty.iter().map(|it| Reply::json(200, it.clone()))).await;
+    for body in &empty {
+        assert_eq!(client.create_response(question()).await.unwrap().id.as_str(), "r", "{body}");
     }
 }
 

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use expect_test::{Expect, expect};
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{completion, question, serve};
 use crate::testing::{Reply, ScriptedServer};
-use crate::{ChatBackend as _, ChatBackendExt as _, Client, Error};
+use crate::{ChatBackend as _, ChatBackendExt as _, Client, Error, FinishReason};
 
 /// What comes of a stream: its texts, `.` where one ends, and the error it ends with.
 async fn outcome(reply: Reply) -> String {
@@ -55,7 +55,7 @@ async fn a_stream_gives_its_chunks_and_ends() {
 #[tokio::test]
 async fn done_or_a_finish_reason_is_enough_of_an_end() {
     check(&[HEL, STOP], expect!["при|."]).await;
-    check(&[HEL, DONE], expect!["при"]).await;
+    check(&[HEL, DONE], expect!["при|."]).await;
     check(&[HEL, STOP, "data: [DONE]"], expect!["при|."]).await;
     check(&[HEL, STOP.trim_end()], expect!["при|."]).await;
 }
@@ -162,6 +162,52 @@ async fn plain_json_keeps_tool_calls_and_usage() {
     let answer = client.complete_via_stream(question()).await.unwrap();
     assert_eq!(serde_json::to_value(&answer.choices[0].message.tool_calls).unwrap(), calls);
     assert_eq!(answer.usage.unwrap().total_tokens, 3);
+}
+
+#[tokio::test]
+async fn the_end_gives_the_answers_a_reason_that_have_none() {
+    let chunk = |choices: Value| {
+        let chunk = json!({"id": "c", "created": 7, "model": "m", "choices": choices});
+        format!("data: {chunk}\n\n")
+    };
+    let pieces = [
+        chunk(json!([])),
+        chunk(json!([{"index": 0, "delta": {"content": "a"}, "finish_reason": "length"}])),
+        chunk(json!([{"index": 1, "delta": {"content": "b"}}])),
+        DONE.to_owned(),
+    ];
+    let replies = [Reply::events(pieces.clone()), Reply::events(pieces.clone())];
+    let (_server, client) = serve(replies.into_iter().chain([Reply::events(pieces)])).await;
+    let chunks: Vec<_> = client.stream(question()).await.unwrap().try_collect().await.unwrap();
+    let last = chunks.last().unwrap();
+    assert_eq!((last.id.as_str(), last.model.as_str(), last.choices.len()), ("c", "m", 1));
+    assert_eq!(last.meta.as_ref().unwrap().status(), 200);
+    for answer in [client.complete_via_stream(question()).await, client.complete(question()).await]
+    {
+        let reasons: Vec<_> =
+            answer.unwrap().choices.into_iter().map(|choice| choice.finish_reason).collect();
+        assert_eq!(reasons, [Some(FinishReason::Length), Some(FinishReason::Stop)]);
+    }
+}
+
+#[tokio::test]
+async fn a_stream_without_all_answers_that_were_asked_for_is_truncated() {
+    let second = "data: {\"choices\":[{\"index\":1,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
+    for (reply, is_whole) in [
+        (Reply::events([HEL, STOP]).cut_short(), false),
+        (Reply::events([HEL, STOP]), false),
+        (Reply::events([HEL, STOP, DONE]), true),
+        (Reply::events([HEL, second, STOP]).cut_short(), true),
+        (Reply::json(200, completion("hello")), true),
+    ] {
+        let (_server, client) = serve([reply.clone()]).await;
+        let stream = client.stream(question().with_n(2)).await.unwrap();
+        let outcome: Result<Vec<_>, _> = stream.try_collect().await;
+        match outcome {
+            Ok(_) => assert!(is_whole, "{reply:?}"),
+            Err(error) => assert!(matches!(error, Error::Truncated) && !is_whole, "{reply:?}"),
+        }
+    }
 }
 
 #[tokio::test]
