@@ -65,8 +65,8 @@ pub use crate::chat::{
 pub use crate::chunk::{ChatAccumulator, ChatChunk, ChunkChoice, Delta, ToolCallDelta};
 #[cfg(feature = "http")]
 pub use crate::client::{
-    Azure, ByteStream, Call, Client, ClientBuilder, Entry, Key, KeyProvider, List, ResponseStream,
-    RunStream,
+    Azure, ByteStream, Call, Client, ClientBuilder, Entry, EventStream, Form, FormFile, Key,
+    KeyProvider, List, ResponseStream, RunStream, StreamEvent,
 };
 pub use crate::conversation::{
     Conversation, ConversationDeleted, ConversationId, ConversationObject, ConversationRef,

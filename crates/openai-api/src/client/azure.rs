@@ -6,7 +6,6 @@ use reqwest::Url;
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 
 use crate::client::address::parse_url;
-use crate::client::body::Body;
 use crate::error::{Error, Result};
 use crate::model::ModelId;
 
@@ -135,13 +134,18 @@ pub(super) struct Deployments {
 
 impl Deployments {
     /// Turns the URL of a request that a model answers into that of the model's deployment.
-    pub(super) fn route(&self, base: &Url, url: &mut Url, body: Option<&Body>) -> Result<()> {
+    pub(super) fn route(
+        &self,
+        base: &Url,
+        url: &mut Url,
+        model: impl FnOnce() -> Option<String>,
+    ) -> Result<()> {
         let path = url.path().strip_prefix(base.path()).unwrap_or_default();
         let path = path.trim_start_matches('/');
         if !DEPLOYED.contains(&path) {
             return Ok(());
         }
-        let Some(model) = body.and_then(Body::start).and_then(model_of) else {
+        let Some(model) = model() else {
             let problem = "is missing; Azure needs it to tell the deployment";
             return Err(Error::invalid("model", problem));
         };
@@ -166,7 +170,7 @@ fn check_name(deployment: &str) -> Result<()> {
 }
 
 /// The model that a body in JSON, or the beginning of one, names.
-fn model_of(start: &[u8]) -> Option<String> {
+pub(super) fn model_of(start: &[u8]) -> Option<String> {
     struct Search<'m>(&'m mut Option<String>);
 
     impl<'de> Visitor<'de> for Search<'_> {

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::batch::{Batch, BatchAnswer, CreateBatch};
 use crate::client::answer::{Answer, without_bom};
 use crate::client::call::Call;
-use crate::client::files::ByteStream;
+use crate::client::events::ByteStream;
 use crate::client::list::List;
 use crate::client::{Client, error_body, mend};
 use crate::error::Result;

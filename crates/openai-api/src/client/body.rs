@@ -85,7 +85,13 @@ impl Body {
 
 impl From<Vec<u8>> for Body {
     fn from(bytes: Vec<u8>) -> Self {
-        Self { pieces: vec![Piece::Memory(bytes.into())] }
+        Bytes::from(bytes).into()
+    }
+}
+
+impl From<Bytes> for Body {
+    fn from(bytes: Bytes) -> Self {
+        Self { pieces: vec![Piece::Memory(bytes)] }
     }
 }
 

@@ -5,6 +5,7 @@ use std::future::IntoFuture;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_core::future::BoxFuture;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, Url};
@@ -13,12 +14,11 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::client::address::{append, join};
-use crate::client::answer::Answer;
 use crate::client::body::Body;
 use crate::client::form::Form;
 use crate::client::key::shows_key;
-use crate::client::outgoing::Outgoing;
-use crate::client::{Client, error_body, headers, json};
+use crate::client::outgoing::{Outgoing, Unopened};
+use crate::client::{Client, error_body, header, headers, json};
 use crate::error::Result;
 use crate::meta::Meta;
 use crate::wire::Told;
@@ -116,6 +116,7 @@ impl Client {
             shows_key: false,
             has_own_type: false,
             body: None,
+            form: None,
             limit: None,
             answers: 0,
         };
@@ -146,9 +147,39 @@ impl<T> Call<T> {
         self
     }
 
-    /// Sets the body.
+    /// Sets the body, in place of one that was set before.
     pub fn json<B: Serialize + ?Sized>(self, body: &B) -> Self {
         self.with_json(json::body(body))
+    }
+
+    /// Sets the body to bytes of a type, in place of one that was set before.
+    ///
+    /// ```
+    /// use openai_api::Client;
+    /// use openai_api::testing::{Reply, ScriptedServer};
+    /// use serde_json::json;
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// let server = ScriptedServer::start([Reply::json(200, json!({"text": "Deep."}))]).await?;
+    /// let client = Client::builder().base_url(server.url()).build()?;
+    /// let answer = client.post("listen").body(&b"RIFF"[..], "audio/wav").await?;
+    /// assert_eq!(answer["text"], "Deep.");
+    /// assert_eq!(server.requests()[0].header("content-type"), Some("audio/wav"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn body(self, bytes: impl Into<Bytes>, content_type: &str) -> Self {
+        match header("content type", content_type) {
+            Ok(content_type) => self.with_body(content_type, Ok(bytes.into().into())),
+            Err(error) => self.with_json(Err(error)),
+        }
+    }
+
+    /// Sets the body to a [form](Form) of texts and files, in place of one that was set before.
+    ///
+    /// Its content type names what stands between its fields, so no other goes before it.
+    pub fn form(self, form: Form) -> Self {
+        self.carrying(Unopened::Form(form))
     }
 
     /// Limits how long the call may take, all attempts and the waits between them together; of a
@@ -180,6 +211,7 @@ impl<T> Call<T> {
         if !self.request.has_own_type {
             self.request.headers.insert(CONTENT_TYPE, content_type);
         }
+        self.request.form = None;
         match body {
             Ok(body) => self.request.body = Some(body),
             Err(error) => self.request.fail(error),
@@ -187,11 +219,10 @@ impl<T> Call<T> {
         self
     }
 
-    pub(super) fn form(self, form: Result<Form>) -> Self {
-        match form {
-            Ok(Form { content_type, body }) => self.with_body(content_type, Ok(body)),
-            Err(error) => self.with_json(Err(error)),
-        }
+    pub(super) fn carrying(mut self, form: Unopened) -> Self {
+        self.request.body = None;
+        self.request.form = Some(Box::new(form));
+        self
     }
 
     /// The same call, to be sent once more.
@@ -203,6 +234,13 @@ impl<T> Call<T> {
     pub(super) fn accept(mut self, content_type: &'static str) -> Self {
         self.request.headers.insert(ACCEPT, HeaderValue::from_static(content_type));
         self
+    }
+
+    /// Takes an answer of any type, unless the caller has set which.
+    pub(super) fn accept_anything(self) -> Self {
+        let has_own = self.request.headers.contains_key(ACCEPT)
+            || self.request.inner.headers.get(ACCEPT).is_some_and(|accept| accept != JSON);
+        if has_own { self } else { self.accept("*/*") }
     }
 
     pub(super) fn maybe_query(self, name: &str, value: Option<impl fmt::Display>) -> Self {
@@ -224,15 +262,6 @@ impl<T> Call<T> {
     pub async fn with_meta(self) -> Result<(T, Arc<Meta>)> {
         (self.send)(self.request, self.what).await
     }
-
-    /// Sends the request; gives the answer's body as it is.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`with_meta`](Self::with_meta).
-    pub async fn bytes(self) -> Result<bytes::Bytes> {
-        self.request.run(|mut answer: Answer| async move { answer.bytes().await }).await
-    }
 }
 
 impl<T: 'static> IntoFuture for Call<T> {
@@ -245,7 +274,7 @@ impl<T: 'static> IntoFuture for Call<T> {
 }
 
 /// Sends a request and reads the answer as JSON, where fields that are unknown tell an error.
-fn send_told<T: Told + DeserializeOwned + Send + 'static>(
+pub(super) fn send_told<T: Told + DeserializeOwned + Send + 'static>(
     request: Box<Outgoing>,
     what: &'static str,
 ) -> Sending<T> {

@@ -30,6 +30,11 @@ pub(super) trait Reader: Default + Send + Unpin + 'static {
     /// Reads an event.
     fn read(&mut self, event: &Event<'_>, answer: &Answer) -> Result<Read<Self::Item>>;
 
+    /// Reads what the body ended with, if that is an event without its blank line.
+    fn read_end(&mut self, event: Option<&Event<'_>>, answer: &Answer) -> Result<Read<Self::Item>> {
+        event.map_or(Ok(Read::Nothing), |event| self.read(event, answer))
+    }
+
     /// Reads the whole body: plain JSON, answered to a request for a stream.
     ///
     /// What is not [the last](Read::Last) is followed by nothing, and so cut short.
@@ -281,8 +286,8 @@ impl Frames {
 
     /// Reads what the body ended with, if that is an event without its blank line.
     fn last<R: Reader>(&mut self, reader: &mut R) -> Result<Frame<R::Item>> {
-        let Some(event) = self.decoder.finish().map_err(too_long)? else { return Ok(Frame::End) };
-        match reader.read(&event, &self.answer) {
+        let event = self.decoder.finish().map_err(too_long)?;
+        match reader.read_end(event.as_ref(), &self.answer) {
             Ok(Read::Item(item)) => Ok(Frame::Item(item)),
             Ok(Read::Last(item)) => Ok(Frame::Last(item)),
             Ok(Read::Done) => Ok(Frame::Done),

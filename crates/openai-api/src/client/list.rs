@@ -3,6 +3,8 @@
 use std::fmt;
 use std::future::IntoFuture;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
 
 use futures_core::stream::BoxStream;
 use futures_util::StreamExt as _;
@@ -13,6 +15,7 @@ use serde_json::Value;
 use crate::client::Client;
 use crate::client::call::Call;
 use crate::error::{Error, Result};
+use crate::meta::Meta;
 use crate::page::Page;
 
 /// A request for a list; awaited, it gives one page.
@@ -60,6 +63,21 @@ impl<T: Entry> List<T> {
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.call = self.call.header(name, value);
         self
+    }
+
+    /// Limits how long each page may take, all attempts and the waits between them together.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.call = self.call.timeout(limit);
+        self
+    }
+
+    /// Asks for one page; gives it with its status and headers.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Call::with_meta`].
+    pub async fn with_meta(self) -> Result<(Page<T>, Arc<Meta>)> {
+        self.into_call().with_meta().await
     }
 
     /// The call for the page.

@@ -4,15 +4,19 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::HeaderMap;
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::{Method, Url};
 
 use crate::client::Inner;
 use crate::client::answer::Answer;
+use crate::client::azure::model_of;
 use crate::client::body::Body;
+use crate::client::form::{Form, FormFile};
 use crate::client::transport::shown;
+use crate::client::uploads::whole;
 use crate::error::{Error, Result};
 use crate::meta::Meta;
+use crate::upload::UploadOptions;
 
 /// What is sent, as often as it takes.
 pub(super) struct Outgoing {
@@ -28,9 +32,18 @@ pub(super) struct Outgoing {
     /// Whether they name a content type of the call's own.
     pub(super) has_own_type: bool,
     pub(super) body: Option<Body>,
+    /// What becomes its body once it is sent.
+    pub(super) form: Option<Box<Unopened>>,
     pub(super) limit: Option<Duration>,
     /// How many answers are asked for; 0 if that is not said.
     pub(super) answers: u32,
+}
+
+/// A body that is made when the request is sent, since files have to be looked at.
+#[derive(Clone)]
+pub(super) enum Unopened {
+    Form(Form),
+    Upload(Box<(FormFile, UploadOptions)>),
 }
 
 impl Outgoing {
@@ -54,7 +67,23 @@ impl Outgoing {
         if self.method != Method::POST {
             return Ok(());
         }
-        deployments.route(&self.inner.base, &mut self.url, self.body.as_ref())
+        let model = || match self.form.as_deref() {
+            Some(Unopened::Form(form)) => form.text_of("model").map(str::to_owned),
+            _ => self.body.as_ref().and_then(Body::start).and_then(model_of),
+        };
+        deployments.route(&self.inner.base, &mut self.url, model)
+    }
+
+    /// The request with a form for its body, whose files are there.
+    pub(super) async fn opened(mut self: Box<Self>, form: Box<Unopened>) -> Result<Box<Self>> {
+        let form = match *form {
+            Unopened::Form(form) => form,
+            Unopened::Upload(upload) => whole(upload.0, &upload.1),
+        };
+        let (content_type, body) = form.open().await?;
+        self.headers.insert(CONTENT_TYPE, content_type);
+        self.body = Some(body);
+        Ok(self)
     }
 
     /// Keeps the first thing that is wrong, to tell it when the call is awaited.
@@ -77,6 +106,7 @@ impl Outgoing {
             shows_key: self.shows_key,
             has_own_type: self.has_own_type,
             body: self.body.clone(),
+            form: self.form.clone(),
             limit: self.limit,
             answers: self.answers,
         }

@@ -12,6 +12,7 @@ mod fine_tuning;
 mod keys;
 mod panics;
 mod proxies;
+mod raw;
 mod redirects;
 mod requests;
 mod responses;

@@ -29,6 +29,10 @@ impl Outgoing {
             return Err(error);
         }
         self.route()?;
+        if let Some(form) = self.form.take() {
+            // In a box, as all that is rare.
+            self = Box::pin(self.opened(form)).await?;
+        }
         let mut policy = self.inner.retry;
         if let Some(limit) = self.limit {
             policy = policy.with_deadline(limit);
@@ -238,4 +242,4 @@ fn sending_failed(error: reqwest::Error, url: &Url, connect: Duration) -> Error 
     Body::failure(&error).unwrap_or(error)
 }
 
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");

@@ -1,21 +1,27 @@
 //! `/uploads`: files that come in parts.
 
 use std::future::IntoFuture as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use reqwest::Method;
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use serde_json::json;
 use tokio::runtime::Handle;
+use tokio::time::timeout;
 
 use crate::client::Client;
 use crate::client::body::Piece;
-use crate::client::call::Call;
-use crate::client::form::{Attachment, Form};
+use crate::client::call::{Call, Sending, send_told};
+use crate::client::form::{Form, FormFile};
+use crate::client::outgoing::{Outgoing, Unopened};
+use crate::client::transport::IDEMPOTENCY_KEY;
 use crate::error::{Error, Result};
 use crate::file::File;
-use crate::upload::{CreateUpload, Upload, UploadPart};
+use crate::meta::Meta;
+use crate::upload::{CreateUpload, Upload, UploadOptions, UploadPart};
 
 impl Client {
     /// Begins an upload in parts.
@@ -34,13 +40,9 @@ impl Client {
     }
 
     fn add_piece(&self, upload: &str, piece: Piece) -> Call<UploadPart> {
-        let data =
-            Attachment { field: "data", name: "part", mime_type: "application/octet-stream" };
-        self.call(Method::POST, &["uploads", upload, "parts"], "part of an upload").form(Form::new(
-            &[],
-            data,
-            piece,
-        ))
+        let data = FormFile::of("part", piece);
+        let path = ["uploads", upload, "parts"];
+        self.call(Method::POST, &path, "part of an upload").form(Form::new().file("data", data))
     }
 
     /// Completes an upload: puts its parts together in this order.
@@ -55,22 +57,105 @@ impl Client {
         self.call(Method::POST, &["uploads", upload, "cancel"], UPLOAD)
     }
 
-    /// Uploads what lies on disk in parts; `None` if the server has no such uploads.
-    pub(super) async fn upload_in_parts(
-        &self,
-        request: &CreateUpload,
+    /// Uploads a file as a whole, or in parts where it is too large for that.
+    pub(super) fn upload(&self, file: FormFile, options: UploadOptions) -> Call<File> {
+        let call = self.call::<File>(Method::POST, &["files"], "file");
+        call.carrying(Unopened::Upload(Box::new((file, options)))).sent_by(send_file)
+    }
+}
+
+/// The form in which a file goes up as a whole.
+pub(super) fn whole(file: FormFile, options: &UploadOptions) -> Form {
+    let mut form = Form::new().text("purpose", options.purpose.as_str());
+    if let Some(expiry) = &options.expires_after {
+        form = form
+            .text("expires_after[anchor]", &*expiry.anchor)
+            .text("expires_after[seconds]", expiry.seconds.to_string());
+    }
+    let mime_type = options.mime_type.as_deref().unwrap_or("application/octet-stream");
+    form.file("file", file.with_mime_type(mime_type))
+}
+
+/// Sends a file by the way that its size needs.
+fn send_file(request: Box<Outgoing>, what: &'static str) -> Sending<File> {
+    Box::pin(async move {
+        let Some(limit) = request.limit else { return send_sized(request, what).await };
+        let timed_out = |_| Err(Error::Timeout { what: "answer", limit });
+        timeout(limit, send_sized(request, what)).await.unwrap_or_else(timed_out)
+    })
+}
+
+async fn send_sized(mut request: Box<Outgoing>, what: &'static str) -> Result<(File, Arc<Meta>)> {
+    if let Some(error) = request.failure.take() {
+        return Err(error);
+    }
+    if let Some(Unopened::Upload(upload)) = request.form.as_deref() {
+        let (file, options) = &**upload;
+        let content = file.open().await?;
+        if content.len() > request.inner.uploads.whole {
+            let mut create = CreateUpload::new(file.name(), options.purpose.clone(), content.len());
+            if let Some(mime_type) = &options.mime_type {
+                create.mime_type.clone_from(mime_type);
+            }
+            create.expires_after.clone_from(&options.expires_after);
+            if let Some(told) = InParts::like(&request).upload(&create, &content).await? {
+                return Ok(told);
+            }
+        }
+    }
+    send_told(request, what).await
+}
+
+/// Uploads in parts, with what a call for the whole was given.
+#[derive(Clone)]
+struct InParts {
+    client: Client,
+    headers: HeaderMap,
+    query: Option<String>,
+    shows_key: bool,
+}
+
+impl InParts {
+    fn like(whole: &Outgoing) -> Self {
+        let mut headers = whole.headers.clone();
+        // Each request has one of its own.
+        headers.remove(CONTENT_TYPE);
+        headers.remove(IDEMPOTENCY_KEY);
+        Self {
+            client: Client { inner: Arc::clone(&whole.inner) },
+            headers,
+            query: whole.url.query().map(str::to_owned),
+            shows_key: whole.shows_key,
+        }
+    }
+
+    /// The same call, with what the whole was given.
+    fn with_all<T>(&self, mut call: Call<T>) -> Call<T> {
+        let request = &mut *call.request;
+        for (name, value) in &self.headers {
+            request.headers.insert(name, value.clone());
+        }
+        request.shows_key = self.shows_key;
+        request.url.set_query(self.query.as_deref());
+        call
+    }
+
+    /// Uploads what lies on disk, or in memory; `None` if the server has no such uploads.
+    async fn upload(
+        self,
+        create: &CreateUpload,
         content: &Piece,
-    ) -> Result<Option<File>> {
-        let upload = match self.create_upload(request).await {
+    ) -> Result<Option<(File, Arc<Meta>)>> {
+        let upload = match self.with_all(self.client.create_upload(create)).await {
             Ok(upload) => upload,
             Err(error) if is_unknown_path(&error) => return Ok(None),
             Err(error) => return Err(error),
         };
-        let unfinished = Unfinished { client: self.clone(), upload: Some(upload.id.clone()) };
+        let unfinished = Unfinished { parts: self.clone(), upload: Some(upload.id.clone()) };
         match self.send_parts(&upload.id, content).await {
-            Ok(file) => {
+            Ok(told) => {
                 unfinished.was_completed();
-                Ok(Some(file))
+                Ok(Some(told))
             }
             Err(error) => {
                 unfinished.cancel().await;
@@ -79,16 +164,23 @@ impl Client {
         }
     }
 
-    async fn send_parts(&self, upload: &str, content: &Piece) -> Result<File> {
-        let pieces = content.cut(self.inner.uploads.part);
-        let parts = pieces.map(|piece| self.add_piece(upload, piece).into_future());
+    async fn send_parts(&self, upload: &str, content: &Piece) -> Result<(File, Arc<Meta>)> {
+        let pieces = content.cut(self.client.inner.uploads.part);
+        let parts =
+            pieces.map(|piece| self.with_all(self.client.add_piece(upload, piece)).into_future());
         let parts = futures_util::stream::iter(parts).buffered(AT_ONCE);
         let ids: Vec<String> = parts.map_ok(|part| part.id).try_collect().await?;
-        let upload = self.complete_upload(upload, &ids).await?;
-        upload.file.ok_or_else(|| Error::Decode {
+        let complete = self.with_all(self.client.complete_upload(upload, &ids));
+        let (upload, meta) = complete.with_meta().await?;
+        let file = upload.file.ok_or_else(|| Error::Decode {
             what: UPLOAD,
             source: "it was completed and names no file".into(),
-        })
+        })?;
+        Ok((file, meta))
+    }
+
+    fn cancel(&self, upload: &str) -> Call<Upload> {
+        self.with_all(self.client.cancel_upload(upload)).timeout(LONGEST_CANCEL)
     }
 }
 
@@ -107,7 +199,7 @@ impl Default for UploadSizes {
 
 /// An upload that is cancelled when it is dropped.
 struct Unfinished {
-    client: Client,
+    parts: InParts,
     upload: Option<String>,
 }
 
@@ -120,7 +212,7 @@ impl Unfinished {
     async fn cancel(mut self) {
         if let Some(upload) = &self.upload {
             // Whether that goes well changes nothing of what went wrong before.
-            let _ = cancel(&self.client, upload).await;
+            let _ = self.parts.cancel(upload).await;
         }
         self.upload = None;
     }
@@ -130,13 +222,9 @@ impl Drop for Unfinished {
     fn drop(&mut self) {
         // Without a runtime, its parts stay until the server lets go of them.
         if let (Some(upload), Ok(runtime)) = (self.upload.take(), Handle::try_current()) {
-            runtime.spawn(cancel(&self.client, &upload).into_future());
+            runtime.spawn(self.parts.cancel(&upload).into_future());
         }
     }
-}
-
-fn cancel(client: &Client, upload: &str) -> Call<Upload> {
-    client.cancel_upload(upload).timeout(LONGEST_CANCEL)
 }
 
 fn is_unknown_path(error: &Error) -> bool {

@@ -1,12 +1,14 @@
 //! What goes out.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::{completion, list, question, serve};
 use crate::testing::{Reply, ScriptedServer};
 use crate::{
     ChatBackend as _, ChatBackendExt as _, ChatRequest, Client, ContentPart, CreateFineTuningJob,
-    FileId, ImageUrl, Message, ModelId, StreamOptions,
+    Error, FileId, ImageUrl, Message, ModelId, StreamOptions,
 };
 
 #[tokio::test]
@@ -180,6 +182,20 @@ async fn assistants_are_asked_for_in_their_version_page_by_page() {
     assert!(requests.iter().all(|one| one.header("openai-beta") == Some("assistants=v2")));
     assert_eq!(requests[0].target, "/v1/assistants?limit=100");
     assert_eq!(requests[1].target, "/v1/assistants?limit=100&after=b");
+}
+
+#[tokio::test]
+async fn a_page_is_told_with_status_and_headers_and_within_a_time_limit() {
+    let page = list(&["a"], false).with_header("x-request-id", "r1");
+    let (server, client) = serve([page, Reply::silent(), Reply::silent()]).await;
+    let (page, meta) = client.files().limit(1).with_meta().await.unwrap();
+    assert_eq!((page.data.len(), meta.status(), meta.request_id()), (1, 200, Some("r1")));
+    assert_eq!(server.requests()[0].target, "/v1/files?limit=1");
+    let brief = || client.files().timeout(Duration::from_millis(30));
+    let error = brief().await.unwrap_err();
+    assert!(matches!(error, Error::Timeout { .. }), "{error:?}");
+    let error = brief().all().await.unwrap_err();
+    assert!(matches!(error, Error::Timeout { .. }), "{error:?}");
 }
 
 #[tokio::test]

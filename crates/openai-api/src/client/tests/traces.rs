@@ -155,7 +155,7 @@ async fn an_error_in_the_middle_of_a_stream_is_told_and_one_that_was_got_over_is
     expect_test::expect![[r#"
         WARN call{method="POST" host="127.0.0.1" path="/chat/completions" attempt=1 status=200}: openai_api: sending again attempt=1 wait_ms=0 reason="truncated"
         INFO call{method="POST" host="127.0.0.1" path="/chat/completions" attempt=1 status=200 attempt=2 status=200 error="truncated" duration_ms=N}: openai_api: close
-        INFO call{method="GET" host="127.0.0.1" path="/files/f/content" attempt=1 status=200 error="transport" duration_ms=N}: openai_api: close"#]].assert_eq(&lines.ours());
+        INFO call{method="GET" host="127.0.0.1" path="/files/f/content" attempt=1 status=200 error="truncated" duration_ms=N}: openai_api: close"#]].assert_eq(&lines.ours());
     tells_nothing_that_was_said(&lines);
 }
 

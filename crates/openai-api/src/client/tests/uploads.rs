@@ -17,7 +17,7 @@ fn uploaded() -> Reply {
 
 /// The form with its boundary replaced, so that it can be compared.
 #[track_caller]
-fn form(request: &Request) -> String {
+pub(super) fn form(request: &Request) -> String {
     let content_type = request.header("content-type").unwrap();
     let boundary = content_type.strip_prefix("multipart/form-data; boundary=").unwrap();
     assert_eq!(request.header("transfer-encoding"), None);
@@ -120,8 +120,9 @@ async fn a_file_that_becomes_shorter_is_named() {
     let file = tempfile::NamedTempFile::new().unwrap();
     file.as_file().set_len(1 << 20).unwrap();
     let content = crate::client::form::on_disk(file.path()).await.unwrap();
+    let content = crate::FormFile::of("f", content);
     file.as_file().set_len(1 << 10).unwrap();
-    let error = client.upload("f", content, &FilePurpose::FineTune.into()).await.unwrap_err();
+    let error = client.upload(content, FilePurpose::FineTune.into()).await.unwrap_err();
     assert!(matches!(&error, Error::File { path, .. } if path == file.path()), "{error:?}");
     expect_test::expect!["it became shorter meanwhile"]
         .assert_eq(&std::error::Error::source(&error).unwrap().to_string());

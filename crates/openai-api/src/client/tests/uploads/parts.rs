@@ -1,5 +1,6 @@
 //! Uploads in parts.
 
+use std::future::IntoFuture as _;
 use std::io::{Seek as _, SeekFrom, Write as _};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -91,6 +92,63 @@ async fn a_large_file_goes_up_in_parts_of_told_length_that_are_put_together_in_o
         assert!(form(part).contains("name=\"data\"; filename=\"part\""));
     }
     assert_eq!(complete.json(), json!({"part_ids": ["part-a", "part-b", "part-c", "part-d"]}));
+}
+
+#[tokio::test]
+async fn a_large_file_from_memory_goes_up_in_parts_too() {
+    let server = ScriptedServer::answering(answer).await.unwrap();
+    let content = [vec![b'a'; 1 << 20], vec![b'b'; 10]].concat();
+    let uploaded = client(&server).upload_bytes("x.jsonl", content, FilePurpose::Batch).await;
+    assert_eq!(uploaded.unwrap().id, "file-1");
+    let requests = server.requests();
+    let parts = requests.iter().filter(|request| request.path().ends_with("/parts"));
+    let mut lengths: Vec<_> = parts.map(|part| (data(part)[0], data(part).len())).collect();
+    lengths.sort_unstable();
+    assert_eq!(lengths, [(b'a', 1 << 20), (b'b', 10)]);
+    assert_eq!(requests[0].json()["filename"], "x.jsonl");
+}
+
+#[tokio::test]
+async fn headers_and_query_of_an_upload_go_with_each_part_and_its_last_answer_is_told() {
+    let server = ScriptedServer::answering(|request| {
+        let reply = answer(request);
+        reply.with_header("x-request-id", request.path().rsplit('/').next().unwrap_or_default())
+    });
+    let server = server.await.unwrap();
+    let file = sparse(&[(b'a', PART), (b'b', 10)]);
+    let upload = client(&server)
+        .upload_file(file.path(), FilePurpose::Batch)
+        .header("x-tenant", "7")
+        .header("idempotency-key", "one-for-all")
+        .query("region", "lake");
+    let (file, meta) = upload.with_meta().await.unwrap();
+    assert_eq!((file.id.as_str(), meta.request_id()), ("file-1", Some("complete")));
+    let requests = server.requests();
+    assert_eq!(requests.len(), 4);
+    for request in &requests {
+        assert_eq!(request.header("x-tenant"), Some("7"));
+        assert!(request.target.ends_with("?region=lake"), "{}", request.target);
+        // What is the same key to a server is the same request.
+        assert_ne!(request.header("idempotency-key"), Some("one-for-all"));
+    }
+    assert_eq!(requests[0].header("content-type"), Some("application/json"));
+}
+
+#[tokio::test]
+async fn the_time_limit_of_an_upload_is_for_all_its_parts_and_the_rest_is_cancelled() {
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let tell = Mutex::new(tell);
+    let server = ScriptedServer::answering(move |request| {
+        tell.lock().unwrap().send(request.path().to_owned()).unwrap();
+        if request.path().ends_with("/parts") { Reply::silent() } else { answer(request) }
+    });
+    let server = server.await.unwrap();
+    let file = sparse(&[(b'a', PART), (b'b', 1)]);
+    let upload = client(&server).upload_file(file.path(), FilePurpose::Batch);
+    let limit = Duration::from_millis(200);
+    let error = upload.timeout(limit).await.unwrap_err();
+    assert!(matches!(error, Error::Timeout { limit: told, .. } if told == limit), "{error:?}");
+    while told.recv().await.unwrap() != "/v1/uploads/u/cancel" {}
 }
 
 #[tokio::test]
@@ -188,7 +246,7 @@ async fn an_upload_that_is_dropped_is_cancelled_in_the_background() {
     let client = client(&server);
     {
         let upload = client.upload_file(file.path(), FilePurpose::Batch);
-        let mut upload = Box::pin(upload);
+        let mut upload = upload.into_future();
         loop {
             tokio::select! {
                 done = &mut upload => panic!("{done:?}"),
