@@ -151,6 +151,8 @@ struct Inner {
     timeouts: Timeouts,
     retry: RetryPolicy,
     uploads: UploadSizes,
+    /// How many bytes an answer may have that is held in memory as a whole.
+    longest_answer: usize,
 }
 
 /// How long to wait for what.

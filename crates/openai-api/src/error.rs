@@ -65,6 +65,15 @@ pub enum Error {
     /// A stream ended before the answer did.
     #[error("the stream ended before the answer was complete")]
     Truncated,
+    /// An answer is longer than may be held in memory.
+    #[error(
+        "the answer is longer than {limit} bytes; look whether the base URL is right, or allow more \
+         with `ClientBuilder::longest_answer`"
+    )]
+    TooLong {
+        /// How many bytes it may have.
+        limit: usize,
+    },
     /// The server answered with something that is not what the protocol says.
     #[error("could not read the {what}")]
     Decode {

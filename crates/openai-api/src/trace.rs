@@ -32,6 +32,7 @@ fn reason(error: &Error) -> &'static str {
         Error::Timeout { .. } => "timeout",
         Error::Transport { .. } => "transport",
         Error::Truncated => "truncated",
+        Error::TooLong { .. } => "too_long",
         Error::Decode { .. } => "decode",
         Error::InvalidRequest { .. } => "invalid_request",
         Error::Key { .. } => "key",

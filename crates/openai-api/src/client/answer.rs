@@ -111,17 +111,34 @@ impl Answer {
         poll_fn(|cx| self.poll_chunk(cx, first)).await
     }
 
-    /// Reads the body to its end.
+    /// Reads the body to its end, unless it is too long to be held in memory.
     pub(super) async fn bytes(&mut self) -> Result<Bytes> {
+        self.bytes_up_to(self.inner.longest_answer).await
+    }
+
+    /// Reads the body to its end, however long it is.
+    pub(super) async fn all_bytes(&mut self) -> Result<Bytes> {
+        self.bytes_up_to(usize::MAX).await
+    }
+
+    async fn bytes_up_to(&mut self, limit: usize) -> Result<Bytes> {
         let Some(first) = self.chunk(true).await? else { return Ok(Bytes::new()) };
+        check_length(first.len(), limit)?;
         let Some(second) = self.chunk(false).await? else { return Ok(first) };
+        check_length(first.len() + second.len(), limit)?;
         let mut body = Vec::with_capacity(2 * (first.len() + second.len()));
         body.extend_from_slice(&first);
         body.extend_from_slice(&second);
         while let Some(chunk) = self.chunk(false).await? {
+            check_length(body.len() + chunk.len(), limit)?;
             body.extend_from_slice(&chunk);
         }
         Ok(body.into())
+    }
+
+    /// Refuses to hold so many bytes in memory, if that is too much.
+    pub(super) fn check_length(&self, length: usize) -> Result<()> {
+        check_length(length, self.inner.longest_answer)
     }
 
     /// Reads the body as JSON, unless it is an error after all.
@@ -202,6 +219,11 @@ impl Answer {
     }
 }
 
+/// Refuses what is longer than it may be.
+pub(super) fn check_length(length: usize, limit: usize) -> Result<()> {
+    if length > limit { Err(Error::TooLong { limit }) } else { Ok(()) }
+}
+
 fn broken(error: reqwest::Error) -> Error {
     Error::Transport { source: error.without_url().into() }
 }
@@ -277,7 +299,9 @@ struct Unreadable {
 struct Encoded(String);
 
 pub(super) fn without_bom(body: &[u8]) -> &[u8] {
-    body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
+    body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body)
 }
+
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 const LONGEST_ERROR_BODY: usize = 64 * 1024;

@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde::Deserialize;
 
 use crate::batch::{Batch, BatchAnswer, CreateBatch};
-use crate::client::answer::{Answer, without_bom};
+use crate::client::answer::{Answer, check_length, without_bom};
 use crate::client::call::Call;
 use crate::client::events::ByteStream;
 use crate::client::list::List;
@@ -52,10 +52,11 @@ impl Client {
         let files = files.into_iter().flatten().filter(|id| !id.as_str().is_empty());
         let files: Vec<FileId> = files.cloned().collect();
         let client = self.clone();
+        let limit = self.inner.longest_answer;
         let answers = futures_util::stream::iter(files)
             .then(move |file| {
                 let client = client.clone();
-                async move { client.file_content(&file).await.map(lines) }
+                async move { client.file_content(&file).await.map(|text| lines(text, limit)) }
             })
             .try_flatten()
             .try_filter(|line| std::future::ready(!line.is_empty()))
@@ -83,16 +84,17 @@ fn read_created(body: &[u8], answer: &Answer) -> Result<Batch> {
     })
 }
 
-/// The lines of a text, without their ends.
-fn lines(text: ByteStream) -> BoxStream<'static, Result<Bytes>> {
+/// The lines of a text, without their ends; none may be longer than the limit.
+fn lines(text: ByteStream, limit: usize) -> BoxStream<'static, Result<Bytes>> {
     let state = Some((text, Vec::new(), Bytes::new()));
-    futures_util::stream::try_unfold(state, |state| async {
+    futures_util::stream::try_unfold(state, move |state| async move {
         let Some((mut text, mut line, mut piece)) = state else { return Ok(None) };
         loop {
             if let Some(end) = memchr::memchr(b'\n', &piece) {
                 line.extend_from_slice(&piece.split_to(end + 1));
                 return Ok(Some((trimmed(&line), Some((text, Vec::new(), piece)))));
             }
+            check_length(line.len() + piece.len(), limit)?;
             line.extend_from_slice(&piece);
             match text.try_next().await? {
                 Some(next) => piece = next,

@@ -4,7 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use percent_encoding::percent_decode_str;
+use reqwest::Url;
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 
 use crate::client::address::{join, parse_base_url};
 use crate::client::azure::Azure;
@@ -47,6 +51,7 @@ pub struct ClientBuilder {
     timeouts: Timeouts,
     retry: RetryPolicy,
     uploads: UploadSizes,
+    longest_answer: usize,
     route: Route,
     http: Option<reqwest::Client>,
 }
@@ -67,6 +72,7 @@ impl Default for ClientBuilder {
             },
             retry: RetryPolicy::default(),
             uploads: UploadSizes::default(),
+            longest_answer: 512 * 1024 * 1024,
             route: Route::default(),
             http: None,
         }
@@ -95,7 +101,8 @@ impl ClientBuilder {
 
     /// Sets where the server is, the version included: `https://api.openai.com/v1` by default.
     ///
-    /// Paths are appended to it, whether it ends in slashes or not; a query is kept.
+    /// Paths are appended to it, whether it ends in slashes or not; a query is kept. A user and a
+    /// password in it are sent as `Authorization: Basic`, in the place of a [key](Self::key).
     #[must_use]
     pub fn base_url(mut self, base_url: impl Into<String>) -> Self {
         self.place = Place::Url(base_url.into());
@@ -177,6 +184,17 @@ impl ClientBuilder {
         self
     }
 
+    /// Sets how long an answer may be that is held in memory as a whole: 512 MiB by default.
+    ///
+    /// A longer one ends in [`Error::TooLong`]. The limit is that of an answer in JSON, also where a
+    /// stream was asked for, and of a line of a [batch's answers](Client::batch_answers). A file's
+    /// content and [`Call::bytes`](crate::Call::bytes) have none.
+    #[must_use]
+    pub fn longest_answer(mut self, bytes: usize) -> Self {
+        self.longest_answer = bytes;
+        self
+    }
+
     /// Sets how often, and after which waits, a request is sent again.
     #[must_use]
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
@@ -251,7 +269,7 @@ impl ClientBuilder {
     /// [`Error::InvalidRequest`] names the setting that cannot be used: a key with a line break, a
     /// base URL that is none or whose scheme is not `http` or `https`, and the like.
     pub fn build(self) -> Result<Client> {
-        let (base, deployments, is_azure) = match &self.place {
+        let (mut base, deployments, is_azure) = match &self.place {
             Place::Url(url) => (parse_base_url(url)?, None, false),
             Place::Azure(azure) => (azure.base_url()?, azure.deployments()?, true),
         };
@@ -265,6 +283,14 @@ impl ClientBuilder {
         if let KeySource::Fixed(key) = &self.key {
             let (name, value) = key.header(is_azure)?;
             headers.insert(name, value);
+        }
+        if let Some(login) = take_login(&mut base) {
+            if headers.contains_key(AUTHORIZATION) || matches!(self.key, KeySource::Provider(_)) {
+                let problem = "names a user, and there is a key: only one of them can be sent; \
+                               leave one out";
+                return Err(Error::invalid("base URL", problem));
+            }
+            headers.insert(AUTHORIZATION, login);
         }
         if let Some(organization) = &self.organization {
             headers.insert(ORGANIZATION, header("organization", organization)?);
@@ -300,6 +326,7 @@ impl ClientBuilder {
             timeouts: self.timeouts,
             retry: self.retry,
             uploads: self.uploads,
+            longest_answer: self.longest_answer,
         };
         Ok(Client { inner: Arc::new(inner) })
     }
@@ -320,6 +347,24 @@ impl fmt::Debug for ClientBuilder {
 enum Place {
     Url(String),
     Azure(Azure),
+}
+
+/// Takes user and password out of a URL: what is sent in their place.
+fn take_login(url: &mut Url) -> Option<HeaderValue> {
+    let (user, password) = (url.username(), url.password());
+    if user.is_empty() && password.is_none() {
+        return None;
+    }
+    let mut login: Vec<u8> = percent_decode_str(user).collect();
+    login.push(b':');
+    login.extend(percent_decode_str(password.unwrap_or_default()));
+    let text = format!("Basic {}", BASE64_STANDARD.encode(login));
+    // Only a URL without a host refuses these, and that has neither.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    let mut value = HeaderValue::try_from(text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
 }
 
 const OPENAI: &str = "https://api.openai.com/v1";
@@ -385,8 +430,25 @@ mod tests {
     }
 
     #[test]
+    fn of_a_key_and_a_user_in_the_base_url_only_one_can_be_sent() {
+        let problem = "base URL: names a user, and there is a key: only one of them can be sent; \
+                       leave one out";
+        let builder = || Client::builder().base_url("http://me:sk-1@host/v1");
+        refuses(builder().key("sk-2"), problem);
+        refuses(builder().key_provider(|| async { Ok(Key::new("sk-2")) }), problem);
+        assert!(builder().key(" ").build().is_ok());
+        // Azure's key goes in a header of its own.
+        let azure = || Client::builder().azure(Azure::new("https://me:sk-1@host"));
+        assert!(azure().key("sk-2").build().is_ok());
+        refuses(azure().key(Key::token("sk-2")), problem);
+    }
+
+    #[test]
     fn neither_client_nor_builder_shows_the_key() {
-        let builder = Client::builder().key("sk-1").base_url("http://me:sk-2@host");
+        let builder = Client::builder().base_url("http://me:sk-2@host");
+        assert!(!format!("{builder:?}").contains("sk-"), "{builder:?}");
+        assert!(!format!("{:?}", builder.build().unwrap()).contains("sk-"));
+        let builder = Client::builder().key("sk-1").base_url("http://host");
         assert!(!format!("{builder:?}").contains("sk-"), "{builder:?}");
         let client = builder.build().unwrap();
         expect_test::expect![[r#"Client { base_url: "http://host/", has_key: true, timeouts: Timeouts { connect: 10s, read: 600s, idle: 120s }, .. }"#]]

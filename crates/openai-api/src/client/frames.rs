@@ -11,7 +11,7 @@ use futures_core::stream::BoxStream;
 use futures_util::{FutureExt as _, StreamExt as _};
 use serde::de::DeserializeOwned;
 
-use crate::client::answer::{Answer, Misread, without_bom};
+use crate::client::answer::{Answer, BYTE_ORDER_MARK, Misread, without_bom};
 use crate::client::mend;
 use crate::client::outgoing::Outgoing;
 use crate::client::transport::is_cut_short;
@@ -150,7 +150,7 @@ struct Frames {
 
 /// What the body turned out to be.
 enum Form {
-    /// Not told by its beginning yet.
+    /// Not told by its beginning yet, of which this is left.
     Unknown(Vec<u8>),
     /// A stream of events.
     Stream,
@@ -235,6 +235,7 @@ impl Frames {
                 return Ok(());
             }
             Form::Json(body) => {
+                self.answer.check_length(body.len() + piece.len())?;
                 body.extend_from_slice(&piece);
                 return Ok(());
             }
@@ -246,9 +247,18 @@ impl Frames {
                 mem::take(beginning)
             }
         };
-        self.form = match without_bom(&beginning).trim_ascii_start().first() {
-            None => Form::Unknown(beginning),
-            Some(b'{' | b'[') => Form::Json(beginning),
+        let text = without_bom(&beginning);
+        self.form = match text.trim_ascii_start().first() {
+            _ if BYTE_ORDER_MARK.starts_with(&beginning) => Form::Unknown(beginning),
+            // Of blanks, however many there are, one is kept that is not at the end of a line.
+            None => Form::Unknown(match text.last() {
+                None | Some(b'\n' | b'\r') => Vec::new(),
+                Some(_) => vec![b' '],
+            }),
+            Some(b'{' | b'[') => {
+                self.answer.check_length(beginning.len())?;
+                Form::Json(beginning)
+            }
             Some(b'<') if self.answer.form().is_html() => {
                 return Err(self.answer.form().unreadable("stream", None));
             }

@@ -60,7 +60,8 @@ impl Key {
     /// The key that headers show.
     pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
         let value = headers.get(AUTHORIZATION).or_else(|| headers.get(API_KEY))?.to_str().ok()?;
-        Some(Self::new(value.strip_prefix("Bearer ").unwrap_or(value)))
+        let secret = ["Bearer ", "Basic "].iter().find_map(|scheme| value.strip_prefix(scheme));
+        Some(Self::new(secret.unwrap_or(value)))
     }
 }
 

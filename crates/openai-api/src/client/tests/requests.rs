@@ -208,3 +208,28 @@ async fn a_server_that_repeats_its_first_page_does_not_go_on_for_ever() {
     let client = Client::builder().base_url(server.url()).build().unwrap();
     assert_eq!(client.files().all().await.unwrap().len(), 0);
 }
+
+#[tokio::test]
+async fn user_and_password_of_the_base_url_are_sent() {
+    let echo = |request: &crate::testing::Request| {
+        let shown = request.header("authorization").unwrap_or_default();
+        Reply::json(403, json!({"error": {"message": format!("no access: {shown}")}}))
+    };
+    let server = ScriptedServer::answering(echo).await.unwrap();
+    for (login, expected) in [
+        ("me:pw%20%3A%C3%A4", "Basic bWU6cHcgOsOk"),
+        ("someone", "Basic c29tZW9uZTo="),
+        (":password", "Basic OnBhc3N3b3Jk"),
+    ] {
+        let url = server.url().replace("http://", &format!("http://{login}@"));
+        let client = Client::builder().base_url(url).build().unwrap();
+        let error = client.get("models").await.unwrap_err();
+        let requests = server.requests();
+        assert_eq!(requests.last().unwrap().header("authorization"), Some(expected));
+        // What was sent is struck out where the server echoes it.
+        assert_eq!(error.as_api().unwrap().message, "no access: Basic [key]");
+        client.get("models").header("authorization", "Bearer sk-mine").await.unwrap_err();
+        let requests = server.requests();
+        assert_eq!(requests.last().unwrap().header("authorization"), Some("Bearer sk-mine"));
+    }
+}
