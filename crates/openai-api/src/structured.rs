@@ -181,14 +181,20 @@ impl FunctionCall {
     }
 }
 
-/// An answer as a Rust type, and the completion that it came in.
-#[derive(Clone, Debug, PartialEq)]
+/// An answer as a Rust type, and the completion that it came in; `Debug` does not show the answer.
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Parsed<T> {
     /// The answer.
     pub value: T,
     /// The completion, with usage and request id.
     pub completion: ChatCompletion,
+}
+
+impl<T> fmt::Debug for Parsed<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parsed").field("completion", &self.completion).finish_non_exhaustive()
+    }
 }
 
 /// A completion that is no answer of the type asked for.

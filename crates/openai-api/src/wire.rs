@@ -42,8 +42,14 @@ pub(crate) trait Told {
 
 #[cfg(feature = "http")]
 impl Told for Value {
+    /// Those of an object that does not say what it is; one that does may have an `error` of its
+    /// own, such as a run that failed, and is an answer all the same.
     fn extra(&self) -> Option<&Map<String, Value>> {
-        self.as_object()
+        let fields = self.as_object()?;
+        let says = |name: &str| fields.get(name).is_some_and(|it| !it.is_null() && it != "error");
+        // Older vLLM names the kind of error in `type`.
+        let is_error = fields.get("object").is_some_and(|object| object == "error");
+        (is_error || !["id", "object", "type"].into_iter().any(says)).then_some(fields)
     }
 }
 

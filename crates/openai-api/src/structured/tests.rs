@@ -278,6 +278,8 @@ async fn any_backend_completes_as_a_type() {
         .return_once(|_| Ok(answer(GOOD, FinishReason::Stop)));
     let request = ChatRequest::new("m", vec![Message::user("How was it?")]);
     let parsed = backend.complete_as::<Review>(request).await.unwrap();
+    let shown = format!("{parsed:?}");
+    assert!(shown.starts_with("Parsed { completion: ") && !shown.contains("Good"), "{shown}");
     assert_eq!((parsed.value, parsed.completion.text().as_str()), (good(), GOOD));
 }
 

@@ -162,6 +162,42 @@ async fn a_list_without_data_is_no_empty_list() {
 }
 
 #[tokio::test]
+async fn an_object_that_tells_its_own_error_is_an_answer() {
+    let error = json!({"code": "server_error", "message": "the run failed"});
+    for body in [
+        json!({"id": "run-1", "object": "eval.run", "status": "failed", "error": error}),
+        json!({"id": "run-1", "error": "the run failed"}),
+        json!({"object": "eval.run", "error": error}),
+        json!({"type": "mcp_call", "error": "no such tool"}),
+    ] {
+        let (server, client) = serve([Reply::json(200, body.clone())]).await;
+        let client = client.with_retry(RetryPolicy::default());
+        assert_eq!(client.post("evals/runs").json(&json!({})).await.unwrap(), body);
+        assert_eq!(server.requests().len(), 1);
+    }
+    let item = json!({"type": "mcp_call", "id": "i", "error": "no such tool"});
+    let (_server, client) = serve([Reply::json(200, item.clone())]).await;
+    let read = client.conversation_item(&"c".into(), "i").await.unwrap();
+    assert_eq!(serde_json::to_value(&read).unwrap(), item);
+}
+
+#[tokio::test]
+async fn an_object_that_is_nothing_but_an_error_is_one() {
+    let error = json!({"code": 429, "message": "slow down"});
+    for body in [
+        json!({"error": error}),
+        json!({"type": "error", "error": error, "request_id": "r"}),
+        json!({"id": null, "error": error}),
+        json!({"object": "error", "type": "BadRequestError", "code": 429, "message": "slow down"}),
+    ] {
+        let (_server, client) = serve([Reply::json(200, body.clone())]).await;
+        let error = client.post("evals/runs").json(&json!({})).await.unwrap_err();
+        let error = error.as_api().unwrap();
+        assert_eq!((error.status, error.message.as_str()), (429, "slow down"), "{body}");
+    }
+}
+
+#[tokio::test]
 async fn an_error_in_place_of_a_list_is_the_servers_error() {
     for body in [
         json!({"error": {"message": "busy", "code": 503}}),
@@ -297,4 +333,65 @@ async fn file_content_comes_in_pieces_or_as_a_whole() {
     assert_eq!(pieces, ["one", "two"]);
     assert_eq!(client.file_bytes(&id).await.unwrap(), "onetwo");
     assert_eq!(server.requests()[0].header("accept"), Some("*/*"));
+}
+
+#[tokio::test]
+async fn an_answer_too_long_to_be_held_in_memory_is_an_error_and_a_file_may_be_longer() {
+    let body = completion(&"x".repeat(1000)).to_string();
+    let pieces: Vec<_> = body.as_bytes().chunks(100).map(<[u8]>::to_vec).collect();
+    let whole = || Reply::json(200, completion(&"x".repeat(1000)));
+    let in_pieces = || Reply::new(200, "application/json", "").in_pieces(pieces.clone());
+    let line = || Reply::new(200, "application/jsonl", "").in_pieces(pieces.clone());
+    let limit = body.len() - 1;
+    for reply in [whole(), in_pieces()] {
+        let server = ScriptedServer::start([reply.clone(), reply.clone(), reply.clone(), reply]);
+        let server = server.await.unwrap();
+        let client = Client::builder().base_url(server.url());
+        let strict = client.clone().longest_answer(limit).build().unwrap();
+        for error in [
+            strict.complete(question()).await.unwrap_err(),
+            strict.complete_via_stream(question()).await.unwrap_err(),
+        ] {
+            assert!(matches!(error, Error::TooLong { limit: told } if told == limit), "{error:?}");
+            assert!(!error.is_retryable());
+        }
+        let content = strict.file_bytes(&FileId::new("f")).await.unwrap();
+        assert_eq!(content.len(), body.len());
+        let patient = client.longest_answer(body.len()).build().unwrap();
+        assert_eq!(patient.complete(question()).await.unwrap().text().len(), 1000);
+    }
+    let server = ScriptedServer::start([line()]).await.unwrap();
+    let client = Client::builder().base_url(server.url()).longest_answer(limit).build().unwrap();
+    let batch =
+        serde_json::from_value(json!({"id": "b", "status": "completed", "output_file_id": "f"}))
+            .unwrap();
+    let error = client.batch_answers(&batch).try_next().await.unwrap_err();
+    assert!(matches!(error, Error::TooLong { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn blanks_before_an_answer_take_no_room_however_many_they_are() {
+    let body = completion("hello").to_string();
+    let stream = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hello\"},\
+                  \"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+    for (blanks, rest) in [
+        ("\n", &body[..]),
+        (" ", &body),
+        ("\r\n \t", &body),
+        ("\n", stream),
+        (" \r\n", stream),
+        // What stands behind a blank is no field, and lost.
+        ("  ", &format!("data: no\n\n{stream}")),
+    ] {
+        let blanks = blanks.repeat(1000);
+        let mut pieces = vec![b"\xef".to_vec(), b"\xbb\xbf".to_vec()];
+        pieces.truncate(2 * usize::from(rest.starts_with('{')));
+        pieces.extend(blanks.as_bytes().chunks(7).map(<[u8]>::to_vec));
+        pieces.push(rest.as_bytes().to_vec());
+        let reply = Reply::new(200, "application/json", "").in_pieces(pieces);
+        let server = ScriptedServer::start([reply]).await.unwrap();
+        let client = Client::builder().base_url(server.url()).longest_answer(body.len() + 8);
+        let answer = client.build().unwrap().complete_via_stream(question()).await;
+        assert_eq!(answer.unwrap().text(), "hello", "{rest}");
+    }
 }
