@@ -66,6 +66,10 @@ impl Client {
     ///
     /// The path is taken as it is: what is escaped stays so, as in `models/meta%2Fllama`, and so does
     /// a slash at its end. One in front changes nothing. Segments `.` and `..` are refused.
+    ///
+    /// An answer of status 200 that is nothing but an `error` is one. An object that says what it is,
+    /// by `id`, `object` or `type`, is an answer even if it has an `error` of its own;
+    /// [`reads`](Call::reads) takes whatever comes.
     pub fn request(&self, method: Method, path: &str) -> Call {
         self.call_at(append(&self.inner.base, path), method, "answer")
     }

@@ -67,7 +67,7 @@ impl fmt::Debug for StreamEvent {
 }
 
 impl<T> Call<T> {
-    /// Reads the answer as a whole and as it is: sound, an image, a file.
+    /// Reads the answer as a whole and as it is, however long: sound, an image, a file.
     ///
     /// ```
     /// use openai_api::Client;
@@ -156,7 +156,7 @@ impl<T> Call<T> {
 
 fn send_bytes(request: Box<Outgoing>, _what: &'static str) -> Sending<Bytes> {
     Box::pin(request.run(|mut answer: Answer| async move {
-        let bytes = answer.bytes().await?;
+        let bytes = answer.all_bytes().await?;
         Ok((bytes, answer.meta))
     }))
 }
