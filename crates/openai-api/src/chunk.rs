@@ -81,8 +81,8 @@ wire! {
     pub struct Delta {
         /// The role, in the first chunk.
         pub role: Option<Role>,
-        /// Text to append; of parts, their text.
-        pub content by TextOfParts: Option<String>,
+        /// Text to append; of parts, their text, while their thoughts go into `reasoning_content`.
+        pub content by TextOfParts(reasoning_content): Option<String>,
         /// Text to append to the refusal.
         pub refusal: Option<String>,
         /// Text to append to what the model thought, where a server tells it.
@@ -340,6 +340,31 @@ mod tests {
                 }],
             })
         );
+    }
+
+    #[test]
+    fn thoughts_among_the_parts_of_a_text_are_told_beside_it() {
+        let thought = r#"{"type":"thinking","thinking":[{"type":"text","text":"H"},{"text":"m"}]}"#;
+        let plain = r#"{"type":"thinking","thinking":"."}"#;
+        for (parts, text, thoughts) in [
+            (thought.to_owned(), None, Some("Hm")),
+            (format!(r#"{thought},{plain},{{"type":"text","text":"A"}}"#), Some("A"), Some("Hm.")),
+            (r#"{"type":"text","text":"A"},{"type":"reference"}"#.to_owned(), Some("A"), None),
+            (String::new(), Some(""), None),
+        ] {
+            let delta: Delta =
+                serde_json::from_str(&format!(r#"{{"content":[{parts}]}}"#)).unwrap();
+            let told = (delta.content.as_deref(), delta.reasoning_content.as_deref());
+            assert_eq!(told, (text, thoughts), "{parts}");
+        }
+        for json in [
+            format!(r#"{{"reasoning_content":"Hm","content":[{thought}]}}"#),
+            format!(r#"{{"content":[{thought}],"reasoning_content":"Hm"}}"#),
+            format!(r#"{{"content":[{thought}],"reasoning_content":null}}"#),
+        ] {
+            let delta: Delta = serde_json::from_str(&json).unwrap();
+            assert_eq!(delta.reasoning_content.as_deref(), Some("Hm"), "{json}");
+        }
     }
 
     #[test]

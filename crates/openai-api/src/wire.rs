@@ -323,7 +323,11 @@ pub(crate) const TYPE: &str = "type";
 ///         /// What kind it is.
 ///         pub kind as "type": String,        // left out by a `Thing` made here while blank
 ///         /// What it says.
-///         pub says by TextOfParts: String,   // read by this seed, as `Option<String>`
+///         pub says by JsonText: String,      // read by this seed, as `Option<String>`
+///         /// What it was told.
+///         pub told by TextOfParts(thoughts): Option<String>, // part of it goes into `thoughts`
+///         /// What it thought.
+///         pub thoughts: Option<String>,
 ///     }
 ///     own {
 ///         /// Not in the JSON.
@@ -344,7 +348,8 @@ macro_rules! wire {
         pub struct $type:ident $(= $object:literal)? $(tagged $tag:literal)? {
             $(
                 $(#[$field_meta:meta])*
-                pub $field:ident $(as $wire_name:literal)? $(by $reader:ident)? : $field_type:ty
+                pub $field:ident $(as $wire_name:literal)? $(by $reader:ident $(($beside:ident))?)?
+                    : $field_type:ty
                     $(= $mode:ident)?,
             )*
         }
@@ -439,7 +444,7 @@ macro_rules! wire {
                                 match key {
                                     $( Key::Known(place) if place == Place::$field as usize => {
                                         let read = $crate::wire::wire!(
-                                            @read map value (NAMES[place]) $($reader)?
+                                            @read map value (NAMES[place]) $($reader $($beside)?)?
                                         );
                                         value.seen.note(place, read.is_none());
                                         if let Some(read) = read {
@@ -508,6 +513,9 @@ macro_rules! wire {
         wire::next_value(&mut $map, $name, &mut $value.extra)?
     };
     (@read $map:ident $value:ident ($name:expr) $reader:ident) => { $map.next_value_seed(wire::$reader)? };
+    (@read $map:ident $value:ident ($name:expr) $reader:ident $beside:ident) => {
+        $map.next_value_seed(wire::$reader(&mut $value.$beside))?
+    };
     (@name $field:ident) => { stringify!($field) };
     (@name $field:ident $name:literal) => { $name };
     (@pattern $field:ident) => { stringify!($field) };
@@ -675,10 +683,11 @@ impl Field for String {
     }
 }
 
-/// Reads a text, for which some servers send parts; those that are no text say nothing.
-pub(crate) struct TextOfParts;
+/// Reads a text, for which some servers send parts: what the model thought goes beside it, and those
+/// that are neither say nothing.
+pub(crate) struct TextOfParts<'t>(pub(crate) &'t mut Option<String>);
 
-impl<'de> DeserializeSeed<'de> for TextOfParts {
+impl<'de> DeserializeSeed<'de> for TextOfParts<'_> {
     type Value = Option<Option<String>>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -686,7 +695,7 @@ impl<'de> DeserializeSeed<'de> for TextOfParts {
     }
 }
 
-impl<'de> Visitor<'de> for TextOfParts {
+impl<'de> Visitor<'de> for TextOfParts<'_> {
     type Value = Option<Option<String>>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -706,11 +715,31 @@ impl<'de> Visitor<'de> for TextOfParts {
     }
 
     fn visit_seq<A: de::SeqAccess<'de>>(self, mut parts: A) -> Result<Self::Value, A::Error> {
-        let mut text = String::new();
+        let (mut text, mut thoughts) = (String::new(), String::new());
         while let Some(part) = parts.next_element::<Value>()? {
-            text.push_str(part["text"].as_str().unwrap_or_default());
+            match thought(&part) {
+                Some(thought) => thoughts.push_str(&thought),
+                None => text.push_str(part["text"].as_str().unwrap_or_default()),
+            }
         }
-        Ok(Some(Some(text)))
+        if thoughts.is_empty() {
+            return Ok(Some(Some(text)));
+        }
+        // Where a field of their own tells them, they are not thought twice.
+        self.0.get_or_insert(thoughts);
+        Ok((!text.is_empty()).then_some(Some(text)))
+    }
+}
+
+/// What the model thought, if that is what a part of a content tells.
+///
+/// Mistral's thoughts are [parts themselves](https://docs.mistral.ai/capabilities/reasoning), as those
+/// of Databricks are, which has another name for them; Anthropic's are a text.
+pub(crate) fn thought(part: &Value) -> Option<String> {
+    match part.get("thinking").or_else(|| part.get("summary"))? {
+        Value::String(text) => Some(text.clone()),
+        Value::Array(parts) => Some(parts.iter().filter_map(|it| it["text"].as_str()).collect()),
+        _ => None,
     }
 }
 

@@ -115,7 +115,7 @@ quirks! {
             .replies(Reply::new(200, "application/json", r#"{"choices":[{"message":{
                 "content":"Hello","reasoning_content":"Hm.","reasoning_content":"Hm."
             },"finish_reason":"stop"}]}"#))
-            .gives(r#""Hello" -> stop"#);
+            .gives(r#""Hello" thought "Hm." -> stop"#);
 
     a_refusal_comes_in_place_of_the_text:
         complete("OpenAI", "https://platform.openai.com/docs/guides/structured-outputs#refusals")
@@ -145,7 +145,7 @@ quirks! {
             .says(message(json!({
                 "role": "assistant", "content": "Hello", "reasoning_content": "Hm.",
             })))
-            .gives(r#""Hello" -> stop (3+2)"#);
+            .gives(r#""Hello" thought "Hm." -> stop (3+2)"#);
 
     no_content_is_no_text:
         complete("Mistral", "https://docs.mistral.ai/api/")

@@ -95,14 +95,36 @@ quirks! {
         stream("Mistral", "https://github.com/meilisearch/meilisearch/pull/6327")
             .streams([
                 delta(json!({"content": [
-                    {"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]},
-                ]})).as_str(),
-                delta(json!({"content": [
                     {"type": "reference", "reference_ids": [1]}, {"type": "text", "text": "Hel"},
                 ]})).as_str(),
                 LO, STOP, DONE,
             ])
             .gives(r#""Hello" -> stop"#);
+
+    thoughts_may_come_as_parts_of_the_text:
+        stream("Mistral", "https://github.com/BerriAI/litellm/issues/16272")
+            .streams([
+                delta(json!({"role": "assistant", "content": ""})).as_str(),
+                delta(json!({"content": [
+                    {"type": "thinking", "thinking": [{"type": "text", "text": "Hm"}]},
+                ]})).as_str(),
+                delta(json!({"content": [
+                    {"type": "thinking", "thinking": [{"type": "text", "text": "."}], "closed": true},
+                    {"type": "text", "text": "Hel"},
+                ]})).as_str(),
+                LO, STOP, DONE,
+            ])
+            .gives(r#""Hello" thought "Hm." -> stop"#);
+
+    thoughts_may_come_as_a_summary_among_the_parts:
+        stream("Databricks", "https://github.com/posit-dev/chatlas/pull/397")
+            .streams([
+                delta(json!({"content": [
+                    {"type": "reasoning", "summary": [{"type": "summary_text", "text": "Hm."}]},
+                ]})).as_str(),
+                HEL, LO, STOP, DONE,
+            ])
+            .gives(r#""Hello" thought "Hm." -> stop"#);
 
     thoughts_beside_the_text_are_not_said:
         stream("DeepSeek", "https://api-docs.deepseek.com/guides/reasoning_model")
@@ -111,7 +133,7 @@ quirks! {
                 delta(json!({"content": null, "reasoning_content": "."})).as_str(),
                 HEL, LO, STOP, DONE,
             ])
-            .gives(r#""Hello" -> stop"#);
+            .gives(r#""Hello" thought "Hm." -> stop"#);
 
     thoughts_may_be_told_under_two_names:
         stream("vllm-mlx", "https://github.com/waybarrios/vllm-mlx/issues/310")
@@ -119,7 +141,7 @@ quirks! {
                 delta(json!({"content": "Hel", "reasoning": "Hel", "reasoning_content": "Hel"})).as_str(),
                 LO, STOP, DONE,
             ])
-            .gives(r#""Hello" -> stop"#);
+            .gives(r#""Hello" thought "Hel" -> stop"#);
 
     a_refusal_comes_in_pieces:
         stream("OpenAI", "https://platform.openai.com/docs/guides/structured-outputs#refusals")

@@ -3,8 +3,8 @@
 //! It is always whole, so that nothing a row does not mention can change unseen:
 //!
 //! - `"Hello" -> stop (3+2)` is an answer, why it ended, and its tokens; a call of a tool stands
-//!   before the arrow as `id:name(arguments)`, a refusal as `refused "…"`, further answers follow
-//!   an `&`;
+//!   before the arrow as `id:name(arguments)`, a refusal as `refused "…"`, what the model thought as
+//!   `thought "…"`; further answers follow an `&`;
 //! - `429 rate_limit_exceeded/requests "slow down" after 20s, again` is the server's error with
 //!   code, kind and the field at fault, what else it is known to mean (`too long`, `no such model`), and whether
 //!   asking again may help;
@@ -31,6 +31,9 @@ fn choice(choice: &Choice) -> String {
     let mut line = format!("{:?}", message.text());
     if let Some(refusal) = &message.refusal {
         line.push_str(&format!(" refused {refusal:?}"));
+    }
+    if let Some(thought) = &message.reasoning_content {
+        line.push_str(&format!(" thought {thought:?}"));
     }
     for call in &message.tool_calls {
         let function = &call.function;
