@@ -63,7 +63,8 @@ wire! {
         pub user: Option<String>,
         /// Whether the answer comes in chunks; set by the backend, not by the caller.
         pub stream: Option<bool>,
-        /// What a stream carries besides text.
+        /// What a stream carries besides text; a client leaves a blank one out, and asks for the
+        /// [usage](StreamOptions::with_usage) where there is none.
         pub stream_options: Option<StreamOptions>,
     }
 }
@@ -216,6 +217,12 @@ impl ChatRequest {
     pub fn with_stream_options(mut self, options: StreamOptions) -> Self {
         self.stream_options = Some(options);
         self
+    }
+
+    /// Sends nothing on what a stream carries besides text, for servers that refuse to be asked.
+    #[must_use]
+    pub fn without_stream_options(self) -> Self {
+        self.with_stream_options(StreamOptions::default())
     }
 
     /// The limit on the answer's tokens, by either of its names.

@@ -146,6 +146,8 @@ struct Inner {
     key: KeySource,
     /// Whether the key is shown as Azure wants it.
     is_azure: bool,
+    /// Whether the server is Mistral's own, which refuses fields that it does not know.
+    is_mistral: bool,
     /// Azure's deployments, where their paths are of their own.
     deployments: Option<Arc<Deployments>>,
     timeouts: Timeouts,

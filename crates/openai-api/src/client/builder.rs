@@ -19,6 +19,7 @@ use crate::client::key::{Key, KeyProvider, KeySource};
 use crate::client::uploads::UploadSizes;
 use crate::client::{Client, Inner, Timeouts, header};
 use crate::error::{Error, Result};
+use crate::fine_tuning::FineTuningDialect;
 use crate::retry::RetryPolicy;
 
 /// Settings of a [`Client`] to be.
@@ -314,6 +315,7 @@ impl ClientBuilder {
             None => self.route.http_client(&base, self.timeouts.connect)?,
         };
         let completions = join(&base, COMPLETIONS)?;
+        let dialect = base.host_str().map(FineTuningDialect::of_host);
         let inner = Inner {
             http,
             base,
@@ -322,6 +324,7 @@ impl ClientBuilder {
             headers,
             key: self.key,
             is_azure,
+            is_mistral: dialect == Some(FineTuningDialect::Mistral),
             deployments: deployments.map(Arc::new),
             timeouts: self.timeouts,
             retry: self.retry,

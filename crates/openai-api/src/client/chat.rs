@@ -20,9 +20,10 @@ use crate::client::frames::{
 use crate::client::repeated::Repeated;
 use crate::client::{Client, error_body, json};
 use crate::error::Result;
+use crate::message::{Content, ContentPart};
 use crate::model::{Model, ModelId};
 use crate::sse::Event;
-use crate::wire::Field as _;
+use crate::wire::{self, Field as _};
 
 #[async_trait]
 impl ChatBackend for Client {
@@ -46,6 +47,9 @@ impl ChatBackend for Client {
 impl Client {
     /// Completes a chat as [`ChatBackend::complete`] does, with headers and a time limit of its
     /// own.
+    ///
+    /// Mistral's own server refuses what the model thought before it answered
+    /// ([`reasoning_content`](crate::Message::reasoning_content)), so it goes to all others only.
     pub fn chat(&self, mut request: ChatRequest) -> Call<ChatCompletion> {
         request.stream = None;
         request.stream_options = None;
@@ -55,9 +59,19 @@ impl Client {
     /// Streams a chat as [`ChatBackend::stream`] does, with headers and a time limit of its own.
     ///
     /// Awaiting the call waits for the first chunk; until then it is sent again when that can help.
+    ///
+    /// A request without [`stream_options`](ChatRequest::stream_options) asks for the usage in the last
+    /// chunk. It does not of Mistral's own server, which refuses that and tells the usage unasked, nor
+    /// with Azure's `data_sources`; for other servers that refuse it there is
+    /// [`without_stream_options`](ChatRequest::without_stream_options).
     pub fn chat_stream(&self, mut request: ChatRequest) -> Call<ChatStream> {
         request.stream = Some(true);
-        request.stream_options.get_or_insert_with(StreamOptions::with_usage);
+        match &request.stream_options {
+            None if self.inner.is_mistral || request.extra.contains_key("data_sources") => {}
+            None => request.stream_options = Some(StreamOptions::with_usage()),
+            Some(options) if options.is_blank() => request.stream_options = None,
+            Some(_) => {}
+        }
         let answers = request.n.unwrap_or(0);
         let mut call = self.chat_call(request).accept("text/event-stream");
         call.request.answers = answers;
@@ -65,6 +79,11 @@ impl Client {
     }
 
     fn chat_call(&self, mut request: ChatRequest) -> Call {
+        if self.inner.is_mistral {
+            for message in &mut request.messages {
+                message.reasoning_content = None;
+            }
+        }
         let body = json::chat_body(&mut request);
         let url = self.inner.completions.clone();
         self.call_at(Ok(url), Method::POST, COMPLETION).with_json(body)
@@ -203,6 +222,16 @@ fn usage_of_groq(chunk: &ChatChunk) -> Option<Usage> {
     Usage::deserialize(chunk.extra.get("x_groq")?.get("usage")?).ok()
 }
 
+/// What the model thought, where that stands among the parts of what it says.
+fn thoughts(content: &Content) -> Option<String> {
+    let Content::Parts(parts) = content else { return None };
+    let thoughts = parts.iter().filter_map(|part| match part {
+        ContentPart::Other(part) => wire::thought(part),
+        ContentPart::Known(_) => None,
+    });
+    Some(thoughts.collect()).filter(|thoughts: &String| !thoughts.is_empty())
+}
+
 /// A whole answer as the only chunk of a stream.
 fn as_chunk(completion: ChatCompletion) -> ChatChunk {
     let choices = completion.choices.into_iter().map(|choice| {
@@ -211,7 +240,8 @@ fn as_chunk(completion: ChatCompletion) -> ChatChunk {
         let mut delta = Delta::text(text);
         delta.role = Some(choice.message.role);
         delta.refusal = choice.message.refusal;
-        delta.reasoning_content = choice.message.reasoning_content;
+        let thoughts = choice.message.content.as_ref().and_then(thoughts);
+        delta.reasoning_content = choice.message.reasoning_content.or(thoughts);
         delta.tool_calls = pieces
             .map(|(call, index)| ToolCallDelta {
                 index: Some(index),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{completion, list, question, serve};
-use crate::testing::{Reply, ScriptedServer};
+use crate::testing::{Reply, Request, ScriptedServer};
 use crate::{
     ChatBackend as _, ChatBackendExt as _, ChatRequest, Client, ContentPart, CreateFineTuningJob,
     Error, FileId, ImageUrl, Message, ModelId, StreamOptions,
@@ -100,16 +100,54 @@ async fn completing_sends_the_request_and_nothing_of_streams() {
 
 #[tokio::test]
 async fn streaming_asks_for_the_usage_unless_the_caller_chose() {
-    let (server, client) = serve((0..2).map(|_| Reply::events(["data: [DONE]\n\n"]))).await;
+    let without = StreamOptions { include_usage: Some(false), ..StreamOptions::default() };
+    let obfuscated = StreamOptions::default().with_extra("include_obfuscation", false);
+    let (own, usage) = (json!({"include_obfuscation": false}), json!({"include_usage": true}));
+    let asked = [
+        (question(), Some(usage.clone())),
+        (question().with_stream_options(StreamOptions::with_usage()), Some(usage)),
+        (question().with_stream_options(without), Some(json!({"include_usage": false}))),
+        (question().without_stream_options(), None),
+        (question().with_stream_options(obfuscated), Some(own)),
+        (question().with_extra("data_sources", json!([])), None),
+    ];
+    let (server, client) = serve(asked.iter().map(|_| Reply::events(["data: [DONE]\n\n"]))).await;
+    for (request, expected) in asked {
+        drop(client.stream(request).await.unwrap());
+        let sent = server.requests().pop().unwrap();
+        assert_eq!(sent.header("accept"), Some("text/event-stream"));
+        assert_eq!(sent.json()["stream"], true);
+        assert_eq!(sent.json().get("stream_options"), expected.as_ref());
+    }
+}
+
+#[tokio::test]
+async fn mistrals_own_server_is_not_sent_what_it_refuses() {
+    let done = || Reply::events(["data: [DONE]\n\n"]);
+    let replies = [done(), done(), Reply::json(200, completion("hello"))];
+    let server = ScriptedServer::start(replies).await.unwrap();
+    let port = server.url().parse::<reqwest::Url>().unwrap().port().unwrap();
+    let theirs = reqwest::Client::builder()
+        .tls_backend_preconfigured(crate::client::tls::config(Vec::new()).unwrap())
+        .resolve("api.mistral.ai", std::net::SocketAddr::from(([127, 0, 0, 1], port)))
+        .no_proxy()
+        .build()
+        .unwrap();
+    let base = format!("http://api.mistral.ai:{port}/v1");
+    let client = Client::builder().base_url(base).http_client(theirs).build().unwrap();
+    let mut thought = Message::assistant("A lake.");
+    thought.reasoning_content = Some("Hm.".to_owned());
+    let question = || ChatRequest::new("m", vec![thought.clone()]);
     drop(client.stream(question()).await.unwrap());
-    let mut chosen = question();
-    chosen.stream_options = Some(StreamOptions::default());
+    let chosen = question().with_stream_options(StreamOptions::with_usage());
     drop(client.stream(chosen).await.unwrap());
-    let requests = server.requests();
-    assert_eq!(requests[0].header("accept"), Some("text/event-stream"));
-    assert_eq!(requests[0].json()["stream"], true);
-    assert_eq!(requests[0].json()["stream_options"], json!({"include_usage": true}));
-    assert_eq!(requests[1].json()["stream_options"], json!({}));
+    client.complete(question()).await.unwrap();
+    let sent: Vec<_> = server.requests().iter().map(Request::json).collect();
+    let messages = json!([{"role": "assistant", "content": "A lake."}]);
+    let usage = json!({"include_usage": true});
+    assert_eq!(sent[0], json!({"model": "m", "messages": messages, "stream": true}));
+    assert_eq!(sent[1]["stream_options"], usage);
+    assert_eq!(sent[2], json!({"model": "m", "messages": messages}));
 }
 
 #[tokio::test]

@@ -211,6 +211,19 @@ async fn a_stream_without_all_answers_that_were_asked_for_is_truncated() {
 }
 
 #[tokio::test]
+async fn plain_json_keeps_thoughts_among_its_parts() {
+    let mut body = completion("");
+    body["choices"][0]["message"]["content"] = json!([
+        {"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}], "closed": true},
+        {"type": "text", "text": "Blue."},
+    ]);
+    let (_server, client) = serve([Reply::json(200, body)]).await;
+    let answer = client.complete_via_stream(question()).await.unwrap();
+    assert_eq!(answer.text(), "Blue.");
+    assert_eq!(answer.choices[0].message.reasoning_content.as_deref(), Some("Hm."));
+}
+
+#[tokio::test]
 async fn plain_json_keeps_what_is_unknown() {
     let mut body = completion("hello");
     body["citations"] = json!(["https://example.org"]);
