@@ -51,7 +51,8 @@ pub enum Error {
     /// Nothing came within the time allowed.
     #[error("no {what} within {limit:?}; allow more time, or look whether the server is busy")]
     Timeout {
-        /// What was waited for, such as `connection` or `response`.
+        /// What was waited for: a `connection`, the `response` to begin, a `further part of the
+        /// answer`, a `key` of the provider, or, within the whole time allowed, the `answer`.
         what: &'static str,
         /// How long.
         limit: Duration,

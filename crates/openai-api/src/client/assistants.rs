@@ -1,5 +1,7 @@
 //! `/assistants`.
 
+use std::borrow::Borrow;
+
 use reqwest::Method;
 use serde::de::DeserializeOwned;
 
@@ -24,17 +26,20 @@ impl Client {
     }
 
     /// Creates an assistant.
-    pub fn create_assistant(&self, settings: &AssistantSettings) -> Call<AssistantObject> {
-        self.beta(Method::POST, &["assistants"], ASSISTANT).json(settings)
+    pub fn create_assistant(
+        &self,
+        settings: impl Borrow<AssistantSettings>,
+    ) -> Call<AssistantObject> {
+        self.beta(Method::POST, &["assistants"], ASSISTANT).json(settings.borrow())
     }
 
     /// Changes an assistant; what is not set stays as it is.
     pub fn update_assistant(
         &self,
         id: &str,
-        settings: &AssistantSettings,
+        settings: impl Borrow<AssistantSettings>,
     ) -> Call<AssistantObject> {
-        self.beta(Method::POST, &["assistants", id], ASSISTANT).json(settings)
+        self.beta(Method::POST, &["assistants", id], ASSISTANT).json(settings.borrow())
     }
 
     /// Deletes an assistant.

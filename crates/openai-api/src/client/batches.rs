@@ -1,5 +1,7 @@
 //! `/batches`.
 
+use std::borrow::Borrow;
+
 use bytes::Bytes;
 use futures_core::stream::BoxStream;
 use futures_util::{StreamExt as _, TryStreamExt as _};
@@ -20,8 +22,8 @@ impl Client {
     ///
     /// Its input file is uploaded beforehand, with the purpose
     /// [`Batch`](crate::FilePurpose::Batch).
-    pub fn create_batch(&self, batch: &CreateBatch) -> Call<Batch> {
-        let call = self.call::<Batch>(Method::POST, &["batches"], BATCH).json(batch);
+    pub fn create_batch(&self, batch: impl Borrow<CreateBatch>) -> Call<Batch> {
+        let call = self.call::<Batch>(Method::POST, &["batches"], BATCH).json(batch.borrow());
         call.sent_by(|request, _| Box::pin(request.read(read_created)))
     }
 

@@ -1,5 +1,7 @@
 //! `/conversations`.
 
+use std::borrow::Borrow;
+
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
@@ -12,8 +14,11 @@ use crate::response::ResponseItem;
 
 impl Client {
     /// Begins a conversation.
-    pub fn create_conversation(&self, conversation: CreateConversation) -> Call<Conversation> {
-        self.call(Method::POST, &["conversations"], CONVERSATION).json(&conversation)
+    pub fn create_conversation(
+        &self,
+        conversation: impl Borrow<CreateConversation>,
+    ) -> Call<Conversation> {
+        self.call(Method::POST, &["conversations"], CONVERSATION).json(conversation.borrow())
     }
 
     /// Tells one conversation, without its items.

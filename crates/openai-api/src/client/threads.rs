@@ -1,5 +1,7 @@
 //! `/threads` and their messages.
 
+use std::borrow::Borrow;
+
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
@@ -14,8 +16,8 @@ impl Client {
     /// Begins a thread.
     ///
     /// OpenAI removed threads on 2026-08-26; compatible servers still have them.
-    pub fn create_thread(&self, settings: &ThreadSettings) -> Call<Thread> {
-        self.beta(Method::POST, &["threads"], THREAD).json(settings)
+    pub fn create_thread(&self, settings: impl Borrow<ThreadSettings>) -> Call<Thread> {
+        self.beta(Method::POST, &["threads"], THREAD).json(settings.borrow())
     }
 
     /// Tells one thread, without its messages.
@@ -24,8 +26,8 @@ impl Client {
     }
 
     /// Changes what is noted of a thread, and what its tools use.
-    pub fn update_thread(&self, id: &str, settings: &ThreadSettings) -> Call<Thread> {
-        self.beta(Method::POST, &["threads", id], THREAD).json(settings)
+    pub fn update_thread(&self, id: &str, settings: impl Borrow<ThreadSettings>) -> Call<Thread> {
+        self.beta(Method::POST, &["threads", id], THREAD).json(settings.borrow())
     }
 
     /// Deletes a thread.
@@ -37,9 +39,9 @@ impl Client {
     pub fn create_thread_message(
         &self,
         thread: &str,
-        message: &CreateThreadMessage,
+        message: impl Borrow<CreateThreadMessage>,
     ) -> Call<ThreadMessage> {
-        self.beta(Method::POST, &["threads", thread, "messages"], MESSAGE).json(message)
+        self.beta(Method::POST, &["threads", thread, "messages"], MESSAGE).json(message.borrow())
     }
 
     /// Lists a thread's messages, newest first; the query `run_id` tells those of one run.

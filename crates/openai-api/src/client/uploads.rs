@@ -1,5 +1,6 @@
 //! `/uploads`: files that come in parts.
 
+use std::borrow::Borrow;
 use std::future::IntoFuture as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,8 +29,8 @@ impl Client {
     ///
     /// [`upload_file`](Self::upload_file) goes this way by itself with a file that is too large for
     /// any other.
-    pub fn create_upload(&self, upload: &CreateUpload) -> Call<Upload> {
-        self.call(Method::POST, &["uploads"], UPLOAD).json(upload)
+    pub fn create_upload(&self, upload: impl Borrow<CreateUpload>) -> Call<Upload> {
+        self.call(Method::POST, &["uploads"], UPLOAD).json(upload.borrow())
     }
 
     /// Adds a part, of 64 MB at most, to an upload.

@@ -11,7 +11,7 @@ pub async fn batches(client: &Client) -> Vec<Sent> {
         .with_metadata("a", "b")
         .with_output_expires_after(ExpiresAfter::creation(Duration::from_hours(24)));
     vec![
-        send("POST /batches", client.create_batch(&new())).await,
+        send("POST /batches", client.create_batch(new())).await,
         send("POST /batches", client.create_batch(&noted)).await,
         send("GET /batches", client.batches().after("batch_abc123").limit(2)).await,
         send("GET /batches/{batch_id}", client.batch("batch_abc123")).await,

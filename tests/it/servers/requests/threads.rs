@@ -28,7 +28,7 @@ pub async fn threads(client: &Client) -> Vec<Sent> {
         send(&thread("GET"), client.thread(THREAD)).await,
         send(&thread("POST"), client.update_thread(THREAD, &topic)).await,
         send(&thread("DELETE"), client.delete_thread(THREAD)).await,
-        send(&messages("POST"), client.create_thread_message(THREAD, &hello())).await,
+        send(&messages("POST"), client.create_thread_message(THREAD, hello())).await,
         send(&messages("POST"), client.create_thread_message(THREAD, &with_parts)).await,
         send(&messages("GET"), listed).await,
         send(&message("GET"), client.thread_message(THREAD, MESSAGE)).await,

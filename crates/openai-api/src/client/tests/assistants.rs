@@ -72,7 +72,7 @@ async fn a_thread_and_its_messages_are_kept_by_the_server() {
     let settings = ThreadSettings::new(vec![CreateThreadMessage::user("hi")]);
     client.create_thread(&settings).await.unwrap();
     client.thread("t").await.unwrap();
-    client.update_thread("t", &ThreadSettings::default().with_metadata("a", "b")).await.unwrap();
+    client.update_thread("t", ThreadSettings::default().with_metadata("a", "b")).await.unwrap();
     let message = CreateThreadMessage::assistant("hello");
     client.create_thread_message("t", &message).await.unwrap();
     assert_eq!(client.thread_message("t", "m").await.unwrap().text(), "Still water.!");

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::question;
 use crate::{
     Azure, BoxError, ChatBackend as _, Client, ClientBuilder, CreateFineTuningJob, Error, FileId,
-    FilePurpose, Key, RetryPolicy,
+    FilePurpose, Form, FormFile, Key, RetryPolicy,
 };
 
 /// Anything, and what is nearly right.
@@ -163,6 +163,16 @@ proptest::proptest! {
             answers(client.files().after(id.as_str()).query(&name, &value).all().await);
             answers(client.upload_bytes(&name, value.clone(), FilePurpose::FineTune).await);
             answers(client.upload_file(&path, FilePurpose::FineTune).await);
+            answers(client.post("x").body(value.clone(), &name).events().await);
+            let files = [
+                FormFile::from_bytes(&name, value.clone()),
+                FormFile::from_bytes(&value, "x").with_mime_type(&name),
+                FormFile::from_path(&path),
+            ];
+            for file in files {
+                let form = Form::new().text(&name, &value).file(&value, file);
+                answers(client.post("x").form(form).byte_stream().await);
+            }
             let job = CreateFineTuningJob::new(name.as_str(), id.as_str());
             answers(client.create_fine_tuning_job(job).await);
         });

@@ -7,8 +7,8 @@ use serde_json::json;
 use super::{completion, list, question, serve};
 use crate::testing::{Reply, Request, ScriptedServer};
 use crate::{
-    ChatBackend as _, ChatBackendExt as _, ChatRequest, Client, ContentPart, CreateFineTuningJob,
-    Error, FileId, ImageUrl, Message, ModelId, StreamOptions,
+    ChatBackend as _, ChatBackendExt as _, ChatRequest, Client, ContentPart, CreateBatch,
+    CreateFineTuningJob, Error, FileId, ImageUrl, Message, ModelId, StreamOptions,
 };
 
 #[tokio::test]
@@ -220,6 +220,19 @@ async fn assistants_are_asked_for_in_their_version_page_by_page() {
     assert!(requests.iter().all(|one| one.header("openai-beta") == Some("assistants=v2")));
     assert_eq!(requests[0].target, "/v1/assistants?limit=100");
     assert_eq!(requests[1].target, "/v1/assistants?limit=100&after=b");
+}
+
+#[tokio::test]
+async fn what_is_created_is_given_by_value_or_by_reference() {
+    let one = || json!({"id": "x", "status": "queued"});
+    let server = ScriptedServer::answering(move |_| Reply::json(200, one())).await.unwrap();
+    let client = Client::builder().base_url(server.url()).build().unwrap();
+    let batch = CreateBatch::new("file-1", "/v1/embeddings");
+    client.create_batch(&batch).await.unwrap();
+    client.create_batch(batch).await.unwrap();
+    let requests = server.requests();
+    assert_eq!(requests[0].json()["input_file_id"], "file-1");
+    assert_eq!(requests[0].body, requests[1].body);
 }
 
 #[tokio::test]
