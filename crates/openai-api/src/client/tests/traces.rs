@@ -1,11 +1,12 @@
 //! What tracing is told.
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
 use serde_json::json;
+use tracing::subscriber::NoSubscriber;
 use tracing_subscriber::fmt::format::FmtSpan;
 
 use super::completion;
@@ -51,6 +52,10 @@ impl Lines {
 
 /// Writes down all that this thread tells, down to the connections'; tests run on one thread.
 fn listen() -> (Lines, tracing::subscriber::DefaultGuard) {
+    // While there is but one listener, what another test's thread tells first goes to nobody, and
+    // is remembered to: a second one, who hears nothing, is enough for tracing to ask them all.
+    static DEAF: OnceLock<tracing::Dispatch> = OnceLock::new();
+    DEAF.get_or_init(|| tracing::Dispatch::new(NoSubscriber::new()));
     let lines = Lines::default();
     let writer = lines.clone();
     let subscriber = tracing_subscriber::fmt()
