@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_core::stream::BoxStream;
 use futures_util::StreamExt as _;
 use serde::de::{DeserializeOwned, IgnoredAny};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::client::answer::{Answer, without_bom};
 use crate::client::call::{Call, Sending};
@@ -17,6 +17,7 @@ use crate::client::outgoing::Outgoing;
 use crate::client::transport::is_cut_short;
 use crate::error::{Error, Result};
 use crate::sse::Event;
+use crate::wire::Told as _;
 
 /// An answer's body as it comes; dropping it frees the connection.
 pub type ByteStream = BoxStream<'static, Result<Bytes>>;
@@ -243,10 +244,8 @@ impl Reader for RawEvents {
 /// is none of the stream's.
 fn is_error(data: &[u8]) -> bool {
     memchr::memmem::find(data, b"\"error\"").is_some()
-        && serde_json::from_slice::<Map<String, Value>>(data).is_ok_and(|fields| {
-            let names = ["id", "object", "type"];
-            error_body::is_error(&fields) && names.iter().all(|name| !fields.contains_key(*name))
-        })
+        && serde_json::from_slice::<Value>(data)
+            .is_ok_and(|value| value.extra().is_some_and(error_body::is_error))
 }
 
 const EVENT: &str = "event of the stream";
