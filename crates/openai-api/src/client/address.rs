@@ -1,6 +1,10 @@
 //! URLs: where the server is, and places below that.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use percent_encoding::percent_decode_str;
 use reqwest::Url;
+use reqwest::header::HeaderValue;
 
 use crate::error::{Error, Result};
 
@@ -20,6 +24,24 @@ pub(super) fn parse_url(field: &'static str, text: &str, hint: &str) -> Result<U
     let path = url.path().trim_end_matches('/').to_owned();
     url.set_path(&path);
     Ok(url)
+}
+
+/// Takes user and password out of a URL: what is sent in their place.
+pub(super) fn take_login(url: &mut Url) -> Option<HeaderValue> {
+    let (user, password) = (url.username(), url.password());
+    if user.is_empty() && password.is_none() {
+        return None;
+    }
+    let mut login: Vec<u8> = percent_decode_str(user).collect();
+    login.push(b':');
+    login.extend(percent_decode_str(password.unwrap_or_default()));
+    let text = format!("Basic {}", BASE64_STANDARD.encode(login));
+    // Only a URL without a host refuses these, and that has neither.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    let mut value = HeaderValue::try_from(text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
 }
 
 /// The place below a base URL with these pieces, each escaped into one segment.
