@@ -24,7 +24,6 @@ mod headers;
 mod json;
 mod key;
 mod list;
-mod mend;
 mod models;
 mod moderations;
 mod outgoing;

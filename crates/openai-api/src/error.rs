@@ -1,5 +1,6 @@
 //! What can go wrong, and what to do then.
 
+pub(crate) mod explanation;
 mod misread;
 mod wording;
 

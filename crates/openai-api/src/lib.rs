@@ -19,6 +19,7 @@ mod fine_tuning;
 mod json_fault;
 #[cfg(feature = "limit")]
 mod limit;
+mod mend;
 mod message;
 mod meta;
 mod model;

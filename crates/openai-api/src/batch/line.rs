@@ -5,7 +5,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::chat::ChatRequest;
-use crate::error::{ApiError, Error, Misread, Result};
+use crate::error::{ApiError, Error, Misread, Result, explanation};
+use crate::mend::{self, without_bom};
 use crate::wire::{Field as _, wire};
 
 wire! {
@@ -90,7 +91,7 @@ impl BatchAnswer {
     ///
     /// [`Error::Decode`] if it is none.
     pub fn read(line: &[u8]) -> Result<Self> {
-        serde_json::from_slice(line).map_err(|error| misread("line of the batch's output", &error))
+        mend::from_slice(line).map_err(|error| misread("line of the batch's output", &error))
     }
 
     /// Reads a whole file; blank lines count for nothing, and the order is the server's.
@@ -110,8 +111,7 @@ impl BatchAnswer {
     ///
     /// [`Error::Decode`] if a line is none.
     pub fn read_all(file: &[u8]) -> Result<Vec<Self>> {
-        let file = file.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file);
-        let lines = file.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+        let lines = without_bom(file).split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
         lines.filter(|line| !line.is_empty()).map(Self::read).collect()
     }
 
@@ -155,14 +155,13 @@ impl BatchResponse {
     }
 
     fn refusal(&self) -> ApiError {
-        let error = self.body.get("error").unwrap_or(&self.body);
-        let word = |name: &str| error.get(name).and_then(Value::as_str).map(str::to_owned);
-        let message = word("message").or_else(|| error.as_str().map(str::to_owned));
+        let body = match &self.body {
+            Value::Null => String::new(),
+            Value::String(text) => text.clone(),
+            body => body.to_string(),
+        };
         let status = u16::try_from(self.status_code).unwrap_or(500);
-        let mut refusal = ApiError::new(status, message.unwrap_or_default());
-        refusal.code = word("code");
-        refusal.kind = word("type");
-        refusal.param = word("param");
+        let mut refusal = explanation::parse(status, body.as_bytes());
         refusal.request_id.clone_from(&self.request_id);
         refusal
     }
@@ -245,6 +244,39 @@ mod tests {
         .assert_eq(&errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
         assert!(errors[1].is_retryable());
         assert!(!format!("{:?}", errors[3]).contains("secret"));
+    }
+
+    #[test]
+    fn a_refusal_is_told_in_whatever_form_it_comes() {
+        let told = |status: u16, body: Value| {
+            let response = json!({"status_code": status, "request_id": "r", "body": body});
+            let line = json!({"custom_id": "a", "response": response}).to_string();
+            let error = BatchAnswer::read(line.as_bytes()).unwrap().answer::<u32>().unwrap_err();
+            error.to_string()
+        };
+        expect_test::expect![[r#"
+            the server answered 429 (429): slow down [request r]
+            the server answered 422: body.n: too many [request r]
+            the server answered 400: no explanation (Bad Request) [request r]
+            the server answered 500: gone [request r]
+            the server answered 502: no explanation (Bad Gateway) [request r]"#]]
+        .assert_eq(
+            &[
+                told(429, json!({"error": {"message": "slow down", "code": 429}})),
+                told(422, json!({"detail": [{"loc": ["body", "n"], "msg": "too many"}]})),
+                told(400, json!({"error": {}})),
+                told(500, json!("gone")),
+                told(502, Value::Null),
+            ]
+            .join("\n"),
+        );
+    }
+
+    #[test]
+    fn half_a_character_in_a_line_is_no_error() {
+        let line = br#"{"custom_id":"a","response":{"body":"cut \ud83d"}}"#;
+        let answers = BatchAnswer::read_all(line).unwrap();
+        assert_eq!(answers[0].answer::<String>().unwrap(), "cut \u{fffd}");
     }
 
     #[test]

@@ -14,9 +14,11 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde_json::{Map, Value};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::client::{Inner, error_body, mend, redirect, retry_hints, secrets};
+use crate::client::{Inner, error_body, redirect, retry_hints, secrets};
 pub(super) use crate::error::Misread;
+use crate::error::explanation;
 use crate::error::{ApiError, Error, Result};
+use crate::mend::{self, without_bom};
 use crate::meta::Meta;
 use crate::trace::Trace;
 
@@ -181,7 +183,7 @@ impl Answer {
     fn api_error(&self, body: &[u8]) -> ApiError {
         let body = if self.encoding().is_some() { b"" } else { body };
         let body = secrets::strike_out(body, self.key.as_deref());
-        let mut error = error_body::parse(self.meta.status(), &body);
+        let mut error = explanation::parse(self.meta.status(), &body);
         let refusal = self.redirects_from().and_then(|at| redirect::refusal(at, &self.meta));
         if let Some(refusal) = refusal {
             error.message = refusal;
@@ -297,11 +299,5 @@ struct Unreadable {
 #[derive(Debug, thiserror::Error)]
 #[error("the server answered with content encoding {0}, which was not asked for")]
 struct Encoded(String);
-
-pub(super) fn without_bom(body: &[u8]) -> &[u8] {
-    body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body)
-}
-
-pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 const LONGEST_ERROR_BODY: usize = 64 * 1024;

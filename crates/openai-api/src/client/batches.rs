@@ -9,13 +9,14 @@ use reqwest::Method;
 use serde::Deserialize;
 
 use crate::batch::{Batch, BatchAnswer, CreateBatch};
-use crate::client::answer::{Answer, check_length, without_bom};
+use crate::client::answer::{Answer, check_length};
 use crate::client::call::Call;
 use crate::client::events::ByteStream;
 use crate::client::list::List;
-use crate::client::{Client, error_body, mend};
+use crate::client::{Client, error_body};
 use crate::error::Result;
 use crate::file::FileId;
+use crate::mend::{self, without_bom};
 
 impl Client {
     /// Creates a batch.
@@ -108,8 +109,7 @@ fn lines(text: ByteStream, limit: usize) -> BoxStream<'static, Result<Bytes>> {
 }
 
 fn trimmed(line: &[u8]) -> Bytes {
-    let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
-    Bytes::copy_from_slice(line.trim_ascii())
+    Bytes::copy_from_slice(without_bom(line).trim_ascii())
 }
 
 const BATCH: &str = "batch";

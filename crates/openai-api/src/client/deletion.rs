@@ -5,10 +5,10 @@ use reqwest::Url;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use crate::client::answer::without_bom;
 use crate::client::call::{Call, Sending};
 use crate::client::error_body;
 use crate::client::outgoing::Outgoing;
+use crate::mend::without_bom;
 use crate::wire::Told;
 
 impl<T> Call<T> {

@@ -9,13 +9,14 @@ use futures_util::StreamExt as _;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 
-use crate::client::answer::{Answer, without_bom};
+use crate::client::answer::Answer;
 use crate::client::call::{Call, Sending};
 use crate::client::error_body;
 use crate::client::frames::{Read, Reader, read_json};
 use crate::client::outgoing::Outgoing;
 use crate::client::transport::is_cut_short;
 use crate::error::{Error, Result};
+use crate::mend::without_bom;
 use crate::sse::Event;
 use crate::wire::Told as _;
 

@@ -11,11 +11,11 @@ use futures_core::stream::BoxStream;
 use futures_util::{FutureExt as _, StreamExt as _};
 use serde::de::DeserializeOwned;
 
-use crate::client::answer::{Answer, BYTE_ORDER_MARK, Misread, without_bom};
-use crate::client::mend;
+use crate::client::answer::{Answer, Misread};
 use crate::client::outgoing::Outgoing;
 use crate::client::transport::is_cut_short;
 use crate::error::{Error, Result};
+use crate::mend::{self, BYTE_ORDER_MARK, without_bom};
 use crate::meta::Meta;
 use crate::sse::{Decoder, Event};
 

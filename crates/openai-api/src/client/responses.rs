@@ -7,14 +7,15 @@ use reqwest::Method;
 use serde::Deserialize as _;
 use serde_json::{Map, Value, json};
 
-use crate::client::answer::{Answer, Misread, without_bom};
+use crate::client::answer::{Answer, Misread};
 use crate::client::call::Call;
 use crate::client::frames::{
     Read, Reader, is_noise, is_plain_error, is_stream, read_all, read_json,
 };
 use crate::client::list::List;
-use crate::client::{Client, error_body, json, mend};
+use crate::client::{Client, error_body, json};
 use crate::error::{Error, Result};
+use crate::mend::{self, without_bom};
 use crate::response::{
     CompactedResponse, InputTokens, Response, ResponseAccumulator, ResponseDeleted, ResponseEvent,
     ResponseId, ResponseItem, ResponseProgress, ResponseRequest, ResponseStatus,

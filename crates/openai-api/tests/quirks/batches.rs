@@ -95,6 +95,28 @@ quirks! {
             }).to_string()))
             .gives(r#"q1 400 invalid/invalid_request_error of n "bad", final"#);
 
+    refusals_in_a_batch_may_have_a_number_for_a_code:
+        batch_answers("vLLM", "https://github.com/vllm-project/vllm/blob/main/vllm/entrypoints/openai/run_batch.py")
+            .says(json!({"id": "batch_1", "status": "completed", "output_file_id": "file-o"}))
+            .replies(Reply::new(200, "application/octet-stream", json!({
+                "id": "vllm-1", "custom_id": "q1", "error": null,
+                "response": {"status_code": 400, "request_id": "vllm-batch-1", "body": {"error": {
+                    "message": "bad", "type": "BadRequestError", "param": null, "code": 400,
+                }}},
+            }).to_string()))
+            .gives(r#"q1 400 400/BadRequestError "bad", final"#);
+
+    half_a_character_in_a_batch_is_no_error:
+        batch_answers("any", "https://www.rfc-editor.org/rfc/rfc8259#section-8.2")
+            .says(json!({"id": "batch_1", "status": "completed", "output_file_id": "file-o"}))
+            .replies(Reply::new(
+                200, "application/octet-stream",
+                json!({"custom_id": "q1", "response": {"body": hello()}})
+                    .to_string()
+                    .replace("Hello", "Hello \\ud83d"),
+            ))
+            .gives("q1 \"Hello \u{fffd}\" -> stop (3+2)");
+
     what_is_deleted_without_a_word_is_gone:
         delete_file("Azure", "https://github.com/Azure/azure-rest-api-specs/blob/main/specification/cognitiveservices/data-plane/AzureOpenAI/authoring/stable/2024-06-01/examples/delete_file.json")
             .replies(Reply::new(204, "application/json", ""))

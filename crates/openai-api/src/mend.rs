@@ -4,11 +4,18 @@ use std::borrow::Cow;
 
 use serde::de::DeserializeOwned;
 
+/// A text without the mark that says in which order its bytes are, which JSON must not have.
+pub(crate) fn without_bom(text: &[u8]) -> &[u8] {
+    text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text)
+}
+
+pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// Reads JSON; what is no text in it, such as half a character, is replaced by `U+FFFD`.
 ///
 /// Models are cut off anywhere, and servers send what came: bytes that are no UTF-8, or the escape
 /// of one half of a surrogate pair.
-pub(super) fn from_slice<T: DeserializeOwned>(json: &[u8]) -> serde_json::Result<T> {
+pub(crate) fn from_slice<T: DeserializeOwned>(json: &[u8]) -> serde_json::Result<T> {
     // That it is UTF-8 is cheaper to see once than, as `from_slice` does, at each text in it.
     let read = match std::str::from_utf8(json) {
         Ok(text) => serde_json::from_str(text),
@@ -29,7 +36,7 @@ fn without_lone_surrogates(text: &str) -> Option<String> {
     let mut mended = String::new();
     let mut kept = 0;
     let mut at = 0;
-    while let Some(found) = memchr::memchr(b'\\', &text.as_bytes()[at..]) {
+    while let Some(found) = text[at..].find('\\') {
         let escape = at + found;
         at = match unit(text, escape) {
             // The other half may follow.
