@@ -1,6 +1,5 @@
 //! The lines of a batch's files.
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -34,7 +33,8 @@ impl BatchRequest {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidRequest`] if the request is no JSON, as a number that is infinite makes it.
+    /// [`Error::InvalidRequest`] names the setting that is infinite or no number, which JSON has no
+    /// words for.
     pub fn chat(custom_id: impl Into<String>, request: &ChatRequest) -> Result<Self> {
         Ok(Self::new(custom_id, "/v1/chat/completions", to_value(request)?))
     }
@@ -197,8 +197,20 @@ impl BatchFailure {
     }
 }
 
-fn to_value<T: Serialize>(request: &T) -> Result<Value> {
-    serde_json::to_value(request).map_err(|error| no_json(&error))
+fn to_value(request: &ChatRequest) -> Result<Value> {
+    for (field, number) in [
+        ("temperature", request.temperature),
+        ("top_p", request.top_p),
+        ("presence_penalty", request.presence_penalty),
+        ("frequency_penalty", request.frequency_penalty),
+    ] {
+        if number.is_some_and(|number| !number.is_finite()) {
+            return Err(Error::invalid(field, "must be a finite number"));
+        }
+    }
+    // By way of a text, since a `Value` holds wider floats, in which 0.2 becomes 0.20000000298023224.
+    let json = serde_json::to_vec(request).map_err(|error| no_json(&error))?;
+    serde_json::from_slice(&json).map_err(|error| no_json(&error))
 }
 
 fn no_json(error: &serde_json::Error) -> Error {
@@ -277,6 +289,29 @@ mod tests {
         let line = br#"{"custom_id":"a","response":{"body":"cut \ud83d"}}"#;
         let answers = BatchAnswer::read_all(line).unwrap();
         assert_eq!(answers[0].answer::<String>().unwrap(), "cut \u{fffd}");
+    }
+
+    #[test]
+    fn numbers_go_into_a_line_as_they_are_sent_alone() {
+        let request = ChatRequest::new("m", Vec::new()).with_temperature(0.2).with_top_p(0.9);
+        let line = BatchRequest::chat("a", &request).unwrap();
+        let body = r#"{"model":"m","messages":[],"temperature":0.2,"top_p":0.9}"#;
+        assert_eq!(line.body.to_string(), body);
+        assert_eq!(serde_json::to_string(&request).unwrap(), body);
+    }
+
+    #[test]
+    fn a_number_that_json_cannot_tell_is_refused() {
+        let request = || ChatRequest::new("m", Vec::new());
+        for (request, field) in [
+            (request().with_temperature(f32::INFINITY), "temperature"),
+            (request().with_top_p(f32::NAN), "top_p"),
+            (request().with_presence_penalty(f32::NEG_INFINITY), "presence_penalty"),
+            (request().with_frequency_penalty(f32::NAN), "frequency_penalty"),
+        ] {
+            let error = BatchRequest::chat("a", &request).unwrap_err();
+            assert_eq!(error.to_string(), format!("{field}: must be a finite number"));
+        }
     }
 
     #[test]
