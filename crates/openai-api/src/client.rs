@@ -27,6 +27,11 @@ mod list;
 mod models;
 mod moderations;
 mod outgoing;
+#[cfg(feature = "limit")]
+mod pace;
+#[cfg(not(feature = "limit"))]
+#[path = "client/pace/off.rs"]
+mod pace;
 mod redirect;
 mod repeated;
 mod responses;
@@ -113,6 +118,16 @@ impl Client {
         Self { inner: Arc::new(inner) }
     }
 
+    /// The same client, which shares its connections, and keeps these limits with each attempt.
+    ///
+    /// See [`ClientBuilder::limits`].
+    #[cfg(feature = "limit")]
+    #[must_use]
+    pub fn with_limits(&self, limits: crate::Limits) -> Self {
+        let inner = Inner { pace: limits.into(), ..(*self.inner).clone() };
+        Self { inner: Arc::new(inner) }
+    }
+
     /// Where the server is, without credentials and query.
     #[must_use]
     pub fn base_url(&self) -> String {
@@ -151,6 +166,7 @@ struct Inner {
     deployments: Option<Arc<Deployments>>,
     timeouts: Timeouts,
     retry: RetryPolicy,
+    pace: pace::Pace,
     uploads: UploadSizes,
     /// How many bytes an answer may have that is held in memory as a whole.
     longest_answer: usize,

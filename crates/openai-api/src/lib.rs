@@ -32,6 +32,8 @@ mod retry;
 mod run;
 mod shown;
 mod spelled;
+#[cfg(all(feature = "http", any(feature = "limit", feature = "tracing")))]
+mod spent;
 #[cfg(feature = "http")]
 pub mod sse;
 #[cfg(feature = "schema")]
@@ -87,7 +89,7 @@ pub use crate::fine_tuning::{
 #[cfg(any(feature = "schema", feature = "webhook"))]
 pub use crate::json_fault::JsonFault;
 #[cfg(feature = "limit")]
-pub use crate::limit::Limit;
+pub use crate::limit::{Limit, Limits};
 pub use crate::message::{Content, ContentPart, ImageUrl, KnownPart, Message, Role};
 pub use crate::meta::{Meta, RateLimits, Window};
 pub use crate::model::{Model, ModelDeleted, ModelId};

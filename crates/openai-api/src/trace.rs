@@ -56,15 +56,13 @@ mod call {
     use std::time::Instant;
 
     use futures_util::FutureExt as _;
-    use memchr::memmem;
-    use serde::Deserialize;
-    use serde_json::Value;
     use tracing::field::Empty;
     use tracing::{Instrument as _, Span};
 
     use super::{TARGET, milliseconds, reason};
     use crate::error::{Error, Result};
     use crate::meta::Meta;
+    use crate::spent::Spent;
 
     /// The span of a call, for as long as anything of its answer is still to come.
     #[derive(Clone)]
@@ -143,17 +141,8 @@ mod call {
         /// Notes the tokens that an answer, or an event of it, tells.
         pub(crate) fn read(&self, json: &[u8]) {
             let Some(Listened { span, .. }) = self.listened.as_deref() else { return };
-            if memmem::find(json, br#""usage""#).is_none() {
-                return;
-            }
-            let Ok(told) = serde_json::from_slice::<Told>(json) else { return };
-            let usage = told.usage.or_else(|| told.response?.usage);
-            let Some(usage) = usage.as_ref().and_then(Value::as_object) else { return };
-            for (field, names) in [
-                ("tokens_in", ["prompt_tokens", "input_tokens"]),
-                ("tokens_out", ["completion_tokens", "output_tokens"]),
-            ] {
-                let count = names.iter().find_map(|name| usage.get(*name)?.as_u64());
+            let Some(Spent { tokens_in, tokens_out }) = Spent::read(json) else { return };
+            for (field, count) in [("tokens_in", tokens_in), ("tokens_out", tokens_out)] {
                 if let Some(count) = count {
                     span.record(field, count);
                 }
@@ -165,12 +154,5 @@ mod call {
         fn drop(&mut self) {
             self.span.record("duration_ms", milliseconds(self.began.elapsed()));
         }
-    }
-
-    /// Where servers tell how many tokens there were.
-    #[derive(Deserialize)]
-    struct Told {
-        usage: Option<Value>,
-        response: Option<Box<Told>>,
     }
 }

@@ -14,6 +14,7 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde_json::{Map, Value};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::client::pace::Pass;
 use crate::client::{Inner, error_body, redirect, retry_hints, secrets};
 pub(super) use crate::error::Misread;
 use crate::error::explanation;
@@ -32,6 +33,8 @@ pub(super) struct Answer {
     /// The key it was asked with, to strike it out where the server echoes it.
     key: Option<Arc<str>>,
     pub(super) trace: Trace,
+    /// What it was let go with, until it is over.
+    pub(super) pass: Pass,
     /// Since when it has been waited for the next piece.
     waiting: Option<Instant>,
     patience: Patience,
@@ -58,6 +61,7 @@ impl Answer {
             meta,
             key,
             trace: trace.clone(),
+            pass: Pass::default(),
             waiting: None,
             patience: Patience::default(),
         }
@@ -153,13 +157,20 @@ impl Answer {
         what: &'static str,
         is_error: impl Fn(&T) -> bool,
     ) -> Result<T> {
-        self.trace.read(without_bom(body));
+        self.heed(without_bom(body));
         match mend::from_slice(without_bom(body)) {
             Ok(value) if is_error(&value) => Err(self.late_error(body)),
             Ok(value) => Ok(value),
             Err(_) if says_error(body) => Err(self.late_error(body)),
             Err(error) => Err(self.form().unreadable(what, Some(&error))),
         }
+    }
+
+    /// Looks for what an answer, or an event of it, tells of the tokens that it took.
+    #[inline]
+    pub(super) fn heed(&self, json: &[u8]) {
+        self.trace.read(json);
+        self.pass.read(json);
     }
 
     /// The error for a body that can be read but is not what it should be.
@@ -204,7 +215,9 @@ impl Answer {
     /// The error that an answer turns out to be whose status said it went well.
     pub(super) fn late_error(&self, body: &[u8]) -> Error {
         let body = secrets::strike_out(body, self.key.as_deref());
-        self.with_headers(error_body::parse_late(&body)).into()
+        let error = self.with_headers(error_body::parse_late(&body)).into();
+        self.pass.failed(&error);
+        error
     }
 
     /// The error that a status other than success stands for.

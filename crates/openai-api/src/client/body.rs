@@ -1,5 +1,7 @@
 //! What a request carries, ready to be sent more than once.
 
+#[cfg(feature = "limit")]
+use std::borrow::Cow;
 use std::io;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -52,10 +54,18 @@ impl Body {
 
     /// The bytes it begins with, where they lie in memory.
     pub(super) fn start(&self) -> Option<&[u8]> {
-        match self.pieces.first()? {
-            Piece::Memory(bytes) => Some(bytes),
-            Piece::Disk { .. } => None,
-        }
+        self.pieces.first()?.in_memory()
+    }
+
+    /// The body as JSON, if that is what it is, without the images that lie in pieces of their own;
+    /// and how many they are.
+    #[cfg(feature = "limit")]
+    pub(super) fn json(&self) -> Option<(Cow<'_, [u8]>, usize)> {
+        // Each stands between two pieces of JSON.
+        let json =
+            self.pieces.iter().step_by(2).map(Piece::in_memory).collect::<Option<Vec<_>>>()?;
+        let lifted = self.pieces.len() / 2;
+        Some((if let [json] = json[..] { json.into() } else { json.concat().into() }, lifted))
     }
 
     /// Opens it for one attempt; `sent` becomes what grows as it goes out, if that takes time.
@@ -100,6 +110,13 @@ impl Piece {
         match self {
             Self::Memory(bytes) => bytes.len() as u64,
             Self::Disk { length, .. } => *length,
+        }
+    }
+
+    fn in_memory(&self) -> Option<&[u8]> {
+        match self {
+            Self::Memory(bytes) => Some(bytes),
+            Self::Disk { .. } => None,
         }
     }
 

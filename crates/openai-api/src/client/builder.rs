@@ -15,6 +15,7 @@ use crate::client::chat::COMPLETIONS;
 use crate::client::connection::{ProxyChoice, Route};
 use crate::client::headers::refuse_framing;
 use crate::client::key::{Key, KeyProvider, KeySource};
+use crate::client::pace::Pace;
 use crate::client::uploads::UploadSizes;
 use crate::client::{Client, Inner, Timeouts, header};
 use crate::error::{Error, Result};
@@ -50,6 +51,7 @@ pub struct ClientBuilder {
     headers: Vec<(String, String)>,
     timeouts: Timeouts,
     retry: RetryPolicy,
+    pace: Pace,
     uploads: UploadSizes,
     longest_answer: usize,
     route: Route,
@@ -71,6 +73,7 @@ impl Default for ClientBuilder {
                 idle: Duration::from_secs(120),
             },
             retry: RetryPolicy::default(),
+            pace: Pace::default(),
             uploads: UploadSizes::default(),
             longest_answer: 512 * 1024 * 1024,
             route: Route::default(),
@@ -202,6 +205,26 @@ impl ClientBuilder {
         self
     }
 
+    /// Holds back what a model answers until these [limits](crate::Limits) allow it: whatever has a
+    /// body in JSON that names a model.
+    ///
+    /// Each attempt is counted and waits for its turn, and what the server says to each is learnt
+    /// from. The deadline of a call, or of its [policy](Self::retry), ends its waiting too.
+    ///
+    /// ```
+    /// use openai_api::{Client, Limits};
+    ///
+    /// let limits = Limits::new().with_requests_per_minute(60);
+    /// let client = Client::builder().limits(limits).build()?;
+    /// # Ok::<(), openai_api::Error>(())
+    /// ```
+    #[cfg(feature = "limit")]
+    #[must_use]
+    pub fn limits(mut self, limits: crate::Limits) -> Self {
+        self.pace = limits.into();
+        self
+    }
+
     /// Adds a header to each request, or replaces one of the client's.
     ///
     /// What a [call](crate::Call::header) adds goes before it. What frames a request, such as
@@ -327,6 +350,7 @@ impl ClientBuilder {
             deployments: deployments.map(Arc::new),
             timeouts: self.timeouts,
             retry: self.retry,
+            pace: self.pace,
             uploads: self.uploads,
             longest_answer: self.longest_answer,
         };

@@ -277,7 +277,7 @@ impl Frames {
             let event = self.decoder.next(&mut rest).map_err(too_long)?;
             let read = match event {
                 Some(event) => {
-                    self.answer.trace.read(event.data);
+                    self.answer.heed(event.data);
                     reader.read(&event, &self.answer)?
                 }
                 None => Read::Nothing,
@@ -333,7 +333,10 @@ pub(super) fn read_all<R: Reader>(
             is_over = rest.is_empty();
             let event = if is_over { decoder.finish() } else { decoder.next(&mut rest) };
             let read = match event.map_err(too_long) {
-                Ok(Some(event)) => reader.read(&event, answer),
+                Ok(Some(event)) => {
+                    answer.heed(event.data);
+                    reader.read(&event, answer)
+                }
                 Ok(None) => Ok(Read::Nothing),
                 Err(error) => Err(error),
             };

@@ -10,6 +10,8 @@ mod deletions;
 mod embeddings;
 mod fine_tuning;
 mod keys;
+#[cfg(feature = "limit")]
+mod limits;
 mod panics;
 mod proxies;
 mod raw;

@@ -48,10 +48,27 @@ impl Outgoing {
         trace.over(policy.run(|| async move { read(this.send(trace).await?).await })).await
     }
 
+    /// Sends the request once, when the limits allow it, and waits until the answer begins; an error
+    /// status is an error.
+    async fn send(&self, trace: &Trace) -> Result<Answer> {
+        if self.inner.pace.is_limited() {
+            return Box::pin(self.send_in_turn(trace)).await;
+        }
+        self.send_now(trace).await
+    }
+
+    async fn send_in_turn(&self, trace: &Trace) -> Result<Answer> {
+        let pass = self.inner.pace.admit(self).await;
+        let mut answer = self.send_now(trace).await.inspect_err(|error| pass.failed(error))?;
+        pass.answered(&answer.meta);
+        answer.pass = pass;
+        Ok(answer)
+    }
+
     /// Sends the request once and waits until the answer begins; an error status is an error.
     ///
     /// A key that the server refuses is asked for anew, once, which does not count as an attempt.
-    async fn send(&self, trace: &Trace) -> Result<Answer> {
+    async fn send_now(&self, trace: &Trace) -> Result<Answer> {
         trace.attempts();
         let own_key = self.shows_key.then_some(&self.headers);
         let credentials = self.inner.credentials(own_key).await?;

@@ -8,13 +8,15 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
 use super::bucket::Bucket;
-use super::estimate;
+use super::estimate::{self, Demand};
 use super::window::{MINUTE, Window};
-use crate::chat::{ChatCompletion, ChatRequest, Usage};
+use crate::chat::{ChatCompletion, Usage};
 use crate::chunk::ChatChunk;
 use crate::error::Error;
 use crate::meta::Meta;
 use crate::model::ModelId;
+#[cfg(feature = "http")]
+use crate::spent::Spent;
 
 /// The queue, and the account of what has gone.
 #[derive(Debug, Default)]
@@ -48,9 +50,9 @@ struct Account {
 
 impl Admission {
     /// Waits until a request may go.
-    pub(super) async fn admit(self: &Arc<Self>, request: &ChatRequest) -> Ticket {
-        let prompt = estimate::prompt(request);
-        let tokens = prompt.saturating_add(estimate::answer(request));
+    pub(super) async fn admit(self: &Arc<Self>, demand: Demand) -> Ticket {
+        let Demand { model, prompt, answer } = demand;
+        let tokens = prompt.saturating_add(answer);
         let _turn = self.turn.lock().await;
         let concurrency = self.state().concurrency.clone();
         let permit = match concurrency {
@@ -60,15 +62,16 @@ impl Admission {
         };
         loop {
             // Before it may go it is not in the account, so giving up leaves nothing behind.
-            let wait_until = match self.state().take(&request.model, tokens, Instant::now()) {
+            let wait_until = match self.state().take(&model, tokens, Instant::now()) {
                 Ok(id) => {
                     return Ticket {
                         admission: Arc::clone(self),
-                        model: request.model.clone(),
+                        model,
                         id,
                         estimated: tokens,
                         prompt,
                         streamed: 0,
+                        counted: false,
                         spent: tokens,
                         reported: false,
                         _permit: permit,
@@ -137,7 +140,8 @@ impl Account {
 }
 
 /// A request that may go; when it is dropped, the account learns what it took.
-pub(super) struct Ticket {
+#[derive(Debug)]
+pub(crate) struct Ticket {
     admission: Arc<Admission>,
     model: ModelId,
     id: u64,
@@ -145,6 +149,8 @@ pub(super) struct Ticket {
     prompt: u64,
     /// Bytes that came so far.
     streamed: u64,
+    /// Whether the server has told how many tokens it took.
+    counted: bool,
     /// Tokens that it took, as far as is known.
     spent: u64,
     reported: bool,
@@ -162,14 +168,36 @@ impl Ticket {
 
     pub(super) fn streamed(&mut self, chunk: &ChatChunk) {
         self.streamed += estimate::bytes_of(chunk);
-        self.spent = match &chunk.usage {
-            Some(usage) => total(usage),
-            None => self.prompt + estimate::of_bytes(self.streamed),
-        };
+        if let Some(usage) = &chunk.usage {
+            self.spent = total(usage);
+            self.counted = true;
+        } else if !self.counted {
+            self.spent = self.prompt + estimate::of_bytes(self.streamed);
+        }
         self.report(chunk.meta.as_deref());
     }
 
-    pub(super) fn failed(&mut self, error: &Error) {
+    /// Takes the head of an answer into account.
+    #[cfg(feature = "http")]
+    pub(crate) fn answered(&mut self, meta: &Meta) {
+        self.report(Some(meta));
+    }
+
+    /// Takes an answer in JSON, or an event of it, into account.
+    #[cfg(feature = "http")]
+    pub(crate) fn read(&mut self, json: &[u8]) {
+        if let Some(spent) = Spent::read(json) {
+            let [asked, answered] =
+                [spent.tokens_in, spent.tokens_out].map(Option::unwrap_or_default);
+            self.spent = asked.saturating_add(answered);
+            self.counted = true;
+        } else if !self.counted {
+            self.streamed += estimate::bytes_in(json);
+            self.spent = self.prompt + estimate::of_bytes(self.streamed);
+        }
+    }
+
+    pub(crate) fn failed(&mut self, error: &Error) {
         let Some(refused) = error.as_api() else {
             if self.streamed == 0 && never_left(error.last()) {
                 self.spent = 0;

@@ -1,7 +1,7 @@
 //! When requests go, by a clock that stands still but for the waits.
 
 use std::collections::VecDeque;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -193,7 +193,7 @@ async fn what_is_not_counted_by_the_server_is_counted_by_what_came() {
     let server = Server::new([Reply::default(), Reply::error(400, None), Reply::error(500, None)]);
     let limit = Limit::new(server.clone()).with_tokens_per_minute(1000);
     let left = || {
-        let mut state = limit.admission.state();
+        let mut state = limit.limits.admission.state();
         let (window, now) = (state.tokens.as_mut().unwrap(), Instant::now());
         (0..=1000).rev().find(|cost| window.ready_at(*cost, now) == now).unwrap()
     };
@@ -384,7 +384,7 @@ async fn models_asked_once_are_forgotten() {
     for model in 0..1000 {
         limit.complete(ChatRequest::new(format!("m{model}"), Vec::new())).await.unwrap();
     }
-    assert!(limit.admission.state().models() <= 65);
+    assert!(limit.limits.admission.state().models() <= 65);
 }
 
 #[tokio::test(start_paused = true)]
