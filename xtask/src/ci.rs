@@ -20,6 +20,7 @@ const STEPS: &[(&str, Step)] = &[
     ("clippy", clippy),
     ("doc", doc),
     ("each feature", each_feature),
+    ("benches", benches),
     ("deny", deny),
     ("advisories", advisories),
     ("layers", |sh, _| layers::run(sh).map(Verdict::from)),
@@ -88,6 +89,20 @@ fn each_feature(sh: &Shell, workspace: &Workspace) -> Result<Verdict> {
     // Clippy rather than check: it alone can forbid warnings in the workspace
     // without a RUSTFLAGS that would build every dependency again.
     passes(cmd!(sh, "{hack} hack clippy --keep-going --each-feature {packages...} -- -D warnings"))
+}
+
+/// The benchmark's own workspace, without the peers, which take minutes to build.
+fn benches(sh: &Shell, workspace: &Workspace) -> Result<Verdict> {
+    let manifest = "benches/transport/Cargo.toml";
+    let target_dir = workspace.target_dir.join("bench-transport");
+    let packages =
+        ["client-ours", "client-raw", "fixture", "harness", "server"].map(|name| ["--package", name]);
+    let packages = packages.as_flattened();
+    cmd!(sh, "cargo fmt --manifest-path {manifest} --all --check").run()?;
+    passes(cmd!(
+        sh,
+        "cargo clippy --locked --manifest-path {manifest} --target-dir {target_dir} {packages...} -- -D warnings"
+    ))
 }
 
 fn deny(sh: &Shell, workspace: &Workspace) -> Result<Verdict> {

@@ -8,7 +8,6 @@ use crate::message::{Content, Message};
 use crate::meta::Meta;
 use crate::model::ModelId;
 use crate::open_enum::open_enum;
-use crate::response::ReasoningEffort;
 use crate::tool::Tool;
 use crate::wire::{Field as _, wire};
 
@@ -353,6 +352,26 @@ wire! {
         pub id: String = required,
         /// Whether it is gone.
         pub deleted: bool = stated,
+    }
+}
+
+open_enum! {
+    /// How long a model reasons; not every model knows every value.
+    pub enum ReasoningEffort {
+        /// Not at all.
+        None = "none",
+        /// Hardly.
+        Minimal = "minimal",
+        /// Little.
+        Low = "low",
+        /// As much as seems right.
+        Medium = "medium",
+        /// Much.
+        High = "high",
+        /// Very much.
+        XHigh = "xhigh",
+        /// As much as it can.
+        Max = "max",
     }
 }
 

@@ -2,21 +2,27 @@
 
 mod address;
 mod answer;
+#[cfg(feature = "assistants")]
 mod assistants;
 mod azure;
+#[cfg(feature = "batches")]
 mod batches;
 mod body;
 mod builder;
 mod call;
 mod chat;
 mod connection;
+#[cfg(feature = "responses")]
 mod conversations;
 mod deletion;
+#[cfg(feature = "embeddings")]
 mod embeddings;
 mod environment;
 mod error_body;
 mod events;
+#[cfg(feature = "files")]
 mod files;
+#[cfg(feature = "fine-tuning")]
 mod fine_tuning;
 mod form;
 mod frames;
@@ -25,6 +31,7 @@ mod json;
 mod key;
 mod list;
 mod models;
+#[cfg(feature = "moderations")]
 mod moderations;
 mod outgoing;
 #[cfg(feature = "limit")]
@@ -34,16 +41,20 @@ mod pace;
 mod pace;
 mod redirect;
 mod repeated;
+#[cfg(feature = "responses")]
 mod responses;
 mod retry_hints;
+#[cfg(feature = "assistants")]
 mod runs;
 mod secrets;
 mod stored_chats;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "assistants")]
 mod threads;
 mod tls;
 mod transport;
+#[cfg(feature = "files")]
 mod uploads;
 
 use std::fmt;
@@ -62,8 +73,11 @@ pub use self::form::{Form, FormFile};
 use self::key::KeySource;
 pub use self::key::{Key, KeyProvider};
 pub use self::list::{Entry, List};
+#[cfg(feature = "responses")]
 pub use self::responses::ResponseStream;
+#[cfg(feature = "assistants")]
 pub use self::runs::RunStream;
+#[cfg(feature = "files")]
 use self::uploads::UploadSizes;
 use crate::error::{Error, Result};
 use crate::retry::RetryPolicy;
@@ -167,6 +181,7 @@ struct Inner {
     timeouts: Timeouts,
     retry: RetryPolicy,
     pace: pace::Pace,
+    #[cfg(feature = "files")]
     uploads: UploadSizes,
     /// How many bytes an answer may have that is held in memory as a whole.
     longest_answer: usize,

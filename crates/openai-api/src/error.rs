@@ -1,6 +1,8 @@
 //! What can go wrong, and what to do then.
 
+#[cfg(any(feature = "batches", feature = "http"))]
 pub(crate) mod explanation;
+#[cfg(any(feature = "batches", feature = "http"))]
 mod misread;
 mod wording;
 
@@ -11,6 +13,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+#[cfg(any(feature = "batches", feature = "http"))]
 pub(crate) use self::misread::Misread;
 use crate::meta::Meta;
 

@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 macro_rules! with_extra {
-    ($( $type:ident, )+) => { $(
+    ($( $(#[$meta:meta])* $type:ident, )+) => { $(
+        $(#[$meta])*
         impl crate::$type {
             /// Sets a field that this version does not know.
             #[must_use]
@@ -16,24 +17,38 @@ macro_rules! with_extra {
 }
 
 with_extra! {
+    #[cfg(feature = "assistants")]
     AssistantSettings,
     ChatRequest,
+    #[cfg(feature = "batches")]
     CreateBatch,
+    #[cfg(feature = "responses")]
     CreateConversation,
+    #[cfg(feature = "fine-tuning")]
     CreateFineTuningJob,
+    #[cfg(feature = "assistants")]
     CreateRun,
+    #[cfg(feature = "assistants")]
     CreateThreadMessage,
+    #[cfg(feature = "files")]
     CreateUpload,
+    #[cfg(feature = "embeddings")]
     EmbeddingRequest,
     FunctionDefinition,
+    #[cfg(feature = "responses")]
     FunctionTool,
     Message,
+    #[cfg(feature = "moderations")]
     ModerationRequest,
     ResponseFormat,
+    #[cfg(feature = "responses")]
     ResponseMessage,
+    #[cfg(feature = "responses")]
     ResponseRequest,
     StreamOptions,
+    #[cfg(feature = "responses")]
     TextFormat,
+    #[cfg(feature = "assistants")]
     ThreadSettings,
     Tool,
 }

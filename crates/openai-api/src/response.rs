@@ -17,8 +17,7 @@ pub use self::item::{
     ResponsePart,
 };
 pub use self::request::{
-    FunctionTool, Reasoning, ReasoningEffort, ResponseInput, ResponseRequest, ResponseText,
-    ResponseTool, TextFormat,
+    FunctionTool, Reasoning, ResponseInput, ResponseRequest, ResponseText, ResponseTool, TextFormat,
 };
 use crate::chat::TokenDetails;
 use crate::conversation::ConversationRef;

@@ -5,6 +5,8 @@ mod policy;
 use async_trait::async_trait;
 use futures_util::StreamExt as _;
 
+#[cfg(feature = "http")]
+pub(crate) use self::policy::Attempt;
 pub use self::policy::RetryPolicy;
 use crate::backend::{ChatBackend, ChatStream};
 use crate::chat::{ChatCompletion, ChatRequest};

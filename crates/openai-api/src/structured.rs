@@ -1,5 +1,6 @@
 //! Answers and tools whose JSON is of a Rust type.
 
+#[cfg(feature = "responses")]
 mod response;
 mod strict;
 #[cfg(test)]

@@ -308,6 +308,7 @@ impl<'de> Visitor<'de> for ReadObject {
 pub(crate) const OBJECT: &str = "object";
 
 /// What tells the kinds of a union apart.
+#[cfg(any(feature = "assistants", feature = "responses"))]
 pub(crate) const TYPE: &str = "type";
 
 /// Declares a struct that is read from JSON and written back as [the module](self) says.

@@ -26,6 +26,11 @@ pub(super) fn parse_url(field: &'static str, text: &str, hint: &str) -> Result<U
     Ok(url)
 }
 
+/// Whether a host is Mistral's, who asks for some things in words of its own.
+pub(super) fn is_mistral(host: &str) -> bool {
+    host == "mistral.ai" || host.ends_with(".mistral.ai")
+}
+
 /// Takes user and password out of a URL: what is sent in their place.
 pub(super) fn take_login(url: &mut Url) -> Option<HeaderValue> {
     let (user, password) = (url.username(), url.password());

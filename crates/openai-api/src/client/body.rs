@@ -121,6 +121,7 @@ impl Piece {
     }
 
     /// Cuts it into pieces of `size` bytes, the last of which may be shorter.
+    #[cfg(feature = "files")]
     pub(super) fn cut(&self, size: u64) -> impl Iterator<Item = Self> {
         let total = self.len();
         (0..total.div_ceil(size)).map(move |place| {

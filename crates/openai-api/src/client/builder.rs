@@ -9,17 +9,17 @@ use std::time::Duration;
 
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 
-use crate::client::address::{join, parse_base_url, take_login};
+use crate::client::address::{is_mistral, join, parse_base_url, take_login};
 use crate::client::azure::Azure;
 use crate::client::chat::COMPLETIONS;
 use crate::client::connection::{ProxyChoice, Route};
 use crate::client::headers::refuse_framing;
 use crate::client::key::{Key, KeyProvider, KeySource};
 use crate::client::pace::Pace;
+#[cfg(feature = "files")]
 use crate::client::uploads::UploadSizes;
 use crate::client::{Client, Inner, Timeouts, header};
 use crate::error::{Error, Result};
-use crate::fine_tuning::FineTuningDialect;
 use crate::retry::RetryPolicy;
 
 /// Settings of a [`Client`] to be.
@@ -52,6 +52,7 @@ pub struct ClientBuilder {
     timeouts: Timeouts,
     retry: RetryPolicy,
     pace: Pace,
+    #[cfg(feature = "files")]
     uploads: UploadSizes,
     longest_answer: usize,
     route: Route,
@@ -74,6 +75,7 @@ impl Default for ClientBuilder {
             },
             retry: RetryPolicy::default(),
             pace: Pace::default(),
+            #[cfg(feature = "files")]
             uploads: UploadSizes::default(),
             longest_answer: 512 * 1024 * 1024,
             route: Route::default(),
@@ -174,6 +176,7 @@ impl ClientBuilder {
     /// much as OpenAI takes.
     ///
     /// What is larger goes up [in parts](Client::upload_file).
+    #[cfg(feature = "files")]
     #[must_use]
     pub fn whole_upload_limit(mut self, bytes: u64) -> Self {
         self.uploads.whole = bytes;
@@ -181,6 +184,7 @@ impl ClientBuilder {
     }
 
     /// Sets how large the parts of an upload are: 64 MiB by default, which is as much as OpenAI takes.
+    #[cfg(feature = "files")]
     #[must_use]
     pub fn upload_part_size(mut self, bytes: u64) -> Self {
         self.uploads.part = bytes;
@@ -296,6 +300,7 @@ impl ClientBuilder {
             Place::Url(url) => (parse_base_url(url)?, None, false),
             Place::Azure(azure) => (azure.base_url()?, azure.deployments()?, true),
         };
+        #[cfg(feature = "files")]
         if self.uploads.part == 0 {
             return Err(Error::invalid("upload part size", "must be at least one byte"));
         }
@@ -337,20 +342,20 @@ impl ClientBuilder {
             None => self.route.http_client(&base, self.timeouts.connect)?,
         };
         let completions = join(&base, COMPLETIONS)?;
-        let dialect = base.host_str().map(FineTuningDialect::of_host);
         let inner = Inner {
             http,
+            is_mistral: base.host_str().is_some_and(is_mistral),
             base,
             completions,
             shown_key: Key::of(&headers),
             headers,
             key: self.key,
             is_azure,
-            is_mistral: dialect == Some(FineTuningDialect::Mistral),
             deployments: deployments.map(Arc::new),
             timeouts: self.timeouts,
             retry: self.retry,
             pace: self.pace,
+            #[cfg(feature = "files")]
             uploads: self.uploads,
             longest_answer: self.longest_answer,
         };

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use futures_core::stream::BoxStream;
@@ -13,7 +14,7 @@ use crate::client::answer::Answer;
 use crate::client::call::{Call, Sending};
 use crate::client::error_body;
 use crate::client::frames::{Read, Reader, read_json};
-use crate::client::outgoing::Outgoing;
+use crate::client::outgoing::{Intake, Opening, Outgoing};
 use crate::client::transport::is_cut_short;
 use crate::error::{Error, Result};
 use crate::mend::without_bom;
@@ -157,17 +158,20 @@ impl<T> Call<T> {
 }
 
 fn send_bytes(request: Box<Outgoing>, _what: &'static str) -> Sending<Bytes> {
-    Box::pin(request.run(|mut answer: Answer| async move {
-        let bytes = answer.all_bytes().await?;
-        Ok((bytes, answer.meta))
-    }))
+    Box::pin(async {
+        let mut kept = None;
+        request.run(Intake::Kept(&mut kept)).await?;
+        kept.ok_or(Error::Truncated)
+    })
 }
 
 fn stream_bytes(request: Box<Outgoing>, _what: &'static str) -> Sending<ByteStream> {
-    Box::pin(request.run(|mut answer: Answer| async move {
+    Box::pin(async {
+        let mut opening = FirstPiece::default();
+        request.run(Intake::Begun(&mut opening)).await?;
+        let answer = opening.answer.ok_or(Error::Truncated)?;
         let meta = Arc::clone(&answer.meta);
-        let first = answer.chunk(true).await.map_err(cut_short)?;
-        let state = first.map(|first| (Some(first), answer));
+        let state = opening.piece.map(|first| (Some(first), answer));
         let pieces = futures_util::stream::try_unfold(state, |state| async {
             let Some((first, mut answer)) = state else { return Ok(None) };
             let piece = match first {
@@ -180,7 +184,26 @@ fn stream_bytes(request: Box<Outgoing>, _what: &'static str) -> Sending<ByteStre
             Ok(piece.map(|piece| (piece, Some((None, answer)))))
         });
         Ok((pieces.boxed(), meta))
-    }))
+    })
+}
+
+/// Waits for the first piece of a body.
+#[derive(Default)]
+struct FirstPiece {
+    answer: Option<Answer>,
+    piece: Option<Bytes>,
+}
+
+impl Opening for FirstPiece {
+    fn begin(&mut self, answer: Answer) {
+        self.answer = Some(answer);
+    }
+
+    fn poll_begun(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let Some(answer) = &mut self.answer else { return Poll::Ready(Ok(())) };
+        self.piece = ready!(answer.poll_chunk(cx, true)).map_err(cut_short)?;
+        Poll::Ready(Ok(()))
+    }
 }
 
 /// The error for a body that ended before all had come that was promised.

@@ -25,9 +25,12 @@ impl Client {
     /// [`Error::is_fine_tuning_closed`](crate::Error::is_fine_tuning_closed) if the server trains
     /// no more.
     pub fn create_fine_tuning_job(&self, job: CreateFineTuningJob) -> Call<FineTuningJob> {
-        let host = self.inner.base.host_str().unwrap_or_default();
-        let dialect = job.dialect.unwrap_or_else(|| FineTuningDialect::of_host(host));
-        let body = match dialect {
+        let own = if self.inner.is_mistral {
+            FineTuningDialect::Mistral
+        } else {
+            FineTuningDialect::OpenAi
+        };
+        let body = match job.dialect.unwrap_or(own) {
             FineTuningDialect::OpenAi => json::body(&job),
             dialect => job.to_body(dialect).and_then(|body| json::body(&body)),
         };

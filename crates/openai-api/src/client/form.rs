@@ -10,7 +10,7 @@ use reqwest::header::HeaderValue;
 
 use crate::client::body::{Body, Piece};
 use crate::error::{Error, Result};
-use crate::upload::mime_type;
+use crate::mime::mime_type;
 
 /// A form of texts and files as browsers send it (`multipart/form-data`), for
 /// [`Call::form`](crate::Call::form).
@@ -164,6 +164,7 @@ impl FormFile {
         self
     }
 
+    #[cfg(feature = "files")]
     pub(super) fn name(&self) -> &str {
         &self.name
     }

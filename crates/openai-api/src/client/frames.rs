@@ -12,7 +12,7 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use serde::de::DeserializeOwned;
 
 use crate::client::answer::{Answer, Misread};
-use crate::client::outgoing::Outgoing;
+use crate::client::outgoing::{Intake, Opening, Outgoing};
 use crate::client::transport::is_cut_short;
 use crate::error::{Error, Result};
 use crate::mend::{self, BYTE_ORDER_MARK, without_bom};
@@ -63,18 +63,34 @@ impl Outgoing {
     pub(super) async fn stream<R: Reader>(
         self: Box<Self>,
     ) -> Result<(BoxStream<'static, Result<R::Item>>, Arc<Meta>)> {
-        let answers = self.answers;
-        let open = |answer: Answer| async move {
-            let meta = Arc::clone(&answer.meta);
-            let mut reader = R::default();
-            reader.expect(answers);
-            let frames = Some(Frames::new(answer));
-            let mut items = Items { frames, reader, first: None, is_out: false };
-            items.first = items.next().await.transpose()?;
-            items.is_out = true;
-            Ok((items.boxed(), meta))
-        };
-        self.run(open).await
+        let mut opening = FirstItem::<R> { answers: self.answers, taken: None };
+        self.run(Intake::Begun(&mut opening)).await?;
+        let (mut items, meta) = opening.taken.ok_or(Error::Truncated)?;
+        items.is_out = true;
+        Ok((items.boxed(), meta))
+    }
+}
+
+/// Waits for the first item.
+struct FirstItem<R: Reader> {
+    answers: u32,
+    taken: Option<(Items<R>, Arc<Meta>)>,
+}
+
+impl<R: Reader> Opening for FirstItem<R> {
+    fn begin(&mut self, answer: Answer) {
+        let meta = Arc::clone(&answer.meta);
+        let mut reader = R::default();
+        reader.expect(self.answers);
+        let frames = Some(Frames::new(answer));
+        self.taken = Some((Items { frames, reader, first: None, is_out: false }, meta));
+    }
+
+    fn poll_begun(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let Some((items, _)) = &mut self.taken else { return Poll::Ready(Ok(())) };
+        let first = ready!(items.poll_next_unpin(cx));
+        items.first = first.transpose()?;
+        Poll::Ready(Ok(()))
     }
 }
 

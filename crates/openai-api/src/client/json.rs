@@ -8,7 +8,9 @@ use crate::chat::ChatRequest;
 use crate::client::body::{Body, Piece};
 use crate::error::{Error, Result};
 use crate::message::{Content, ContentPart, KnownPart};
+#[cfg(feature = "moderations")]
 use crate::moderation::{ModerationInput, ModerationRequest};
+#[cfg(feature = "responses")]
 use crate::response::{
     ResponseContent, ResponseInput, ResponseItem, ResponsePart, ResponseRequest,
 };
@@ -29,6 +31,7 @@ pub(super) fn chat_body(request: &mut ChatRequest) -> Result<Body> {
 }
 
 /// A request to look at images as it is sent; long `data:` URLs go out of the memory they lie in.
+#[cfg(feature = "moderations")]
 pub(super) fn moderation_body(request: &mut ModerationRequest) -> Result<Body> {
     let parts = match &mut request.input {
         ModerationInput::Parts(parts) => parts.as_mut_slice(),
@@ -46,6 +49,7 @@ fn image_url(part: &mut ContentPart) -> Option<&mut String> {
 }
 
 /// A request for a response as it is sent; long `data:` URLs go out of the memory they lie in.
+#[cfg(feature = "responses")]
 pub(super) fn response_body(request: &mut ResponseRequest) -> Result<Body> {
     let items = match &mut request.input {
         Some(ResponseInput::Items(items)) => items.as_mut_slice(),

@@ -158,7 +158,8 @@ impl<T> fmt::Debug for List<T> {
 }
 
 macro_rules! entries {
-    ($( $type:ty ),+ $(,)?) => { $(
+    ($( $(#[$meta:meta])* $type:ty ),+ $(,)?) => { $(
+        $(#[$meta])*
         impl Entry for $type {
             fn id(&self) -> &str {
                 AsRef::<str>::as_ref(&self.id)
@@ -167,6 +168,7 @@ macro_rules! entries {
     )+ };
 }
 
+#[cfg(feature = "responses")]
 impl Entry for crate::response::ResponseItem {
     fn id(&self) -> &str {
         self.id()
@@ -181,17 +183,27 @@ impl Entry for crate::message::Message {
 }
 
 entries! {
+    #[cfg(feature = "assistants")]
     crate::assistant::AssistantObject,
+    #[cfg(feature = "batches")]
     crate::batch::Batch,
     crate::chat::ChatCompletion,
+    #[cfg(feature = "files")]
     crate::file::File,
+    #[cfg(feature = "fine-tuning")]
     crate::fine_tuning::CheckpointPermission,
+    #[cfg(feature = "fine-tuning")]
     crate::fine_tuning::FineTuningCheckpoint,
+    #[cfg(feature = "fine-tuning")]
     crate::fine_tuning::FineTuningEvent,
+    #[cfg(feature = "fine-tuning")]
     crate::fine_tuning::FineTuningJob,
     crate::model::Model,
+    #[cfg(feature = "assistants")]
     crate::run::Run,
+    #[cfg(feature = "assistants")]
     crate::run::RunStep,
+    #[cfg(feature = "assistants")]
     crate::thread::ThreadMessage,
 }
 

@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::{Method, Url};
 
@@ -11,11 +13,15 @@ use crate::client::Inner;
 use crate::client::answer::Answer;
 use crate::client::azure::model_of;
 use crate::client::body::Body;
-use crate::client::form::{Form, FormFile};
+use crate::client::form::Form;
+#[cfg(feature = "files")]
+use crate::client::form::FormFile;
 use crate::client::transport::shown;
+#[cfg(feature = "files")]
 use crate::client::uploads::whole;
 use crate::error::{Error, Result};
 use crate::meta::Meta;
+#[cfg(feature = "files")]
 use crate::upload::UploadOptions;
 
 /// What is sent, as often as it takes.
@@ -43,21 +49,42 @@ pub(super) struct Outgoing {
 #[derive(Clone)]
 pub(super) enum Unopened {
     Form(Form),
+    #[cfg(feature = "files")]
     Upload(Box<(FormFile, UploadOptions)>),
+}
+
+/// What is done with an answer that says it went well.
+pub(super) enum Intake<'i> {
+    /// Its whole body is read, and then taken.
+    Whole(&'i mut (dyn FnMut(Bytes, &Answer) -> Result<()> + Send)),
+    /// Its whole body is kept, however long it is.
+    Kept(&'i mut Option<(Bytes, Arc<Meta>)>),
+    /// It is taken as soon as it begins.
+    Begun(&'i mut dyn Opening),
+}
+
+/// Takes an answer that comes bit by bit.
+pub(super) trait Opening: Send {
+    /// Takes the answer, in place of one that failed.
+    fn begin(&mut self, answer: Answer);
+
+    /// Waits for as much of it as there must be for the request not to be sent again.
+    fn poll_begun(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>>;
 }
 
 impl Outgoing {
     /// Sends the request and reads the answer's whole body.
-    pub(super) async fn read<T>(
+    pub(super) async fn read<T: Send>(
         self: Box<Self>,
-        read: impl Fn(&[u8], &Answer) -> Result<T>,
+        mut read: impl FnMut(&[u8], &Answer) -> Result<T> + Send,
     ) -> Result<(T, Arc<Meta>)> {
-        let read = &read;
-        let read = |mut answer: Answer| async move {
-            let body = answer.bytes().await?;
-            Ok((read(&body, &answer)?, answer.meta))
+        let mut taken = None;
+        let mut take = |body: Bytes, answer: &Answer| {
+            taken = Some((read(&body, answer)?, Arc::clone(&answer.meta)));
+            Ok(())
         };
-        self.run(read).await
+        self.run(Intake::Whole(&mut take)).await?;
+        taken.ok_or(Error::Truncated)
     }
 
     /// Turns the URL into that of the model's deployment, where the server has such.
@@ -76,8 +103,13 @@ impl Outgoing {
 
     /// The request with a form for its body, whose files are there.
     pub(super) async fn opened(mut self: Box<Self>, form: Box<Unopened>) -> Result<Box<Self>> {
+        #[cfg_attr(
+            not(feature = "files"),
+            expect(clippy::infallible_destructuring_match, reason = "uploads are another kind")
+        )]
         let form = match *form {
             Unopened::Form(form) => form,
+            #[cfg(feature = "files")]
             Unopened::Upload(upload) => whole(upload.0, &upload.1),
         };
         let (content_type, body) = form.open().await?;

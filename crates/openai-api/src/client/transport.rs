@@ -1,6 +1,7 @@
 //! One attempt after the other, until an answer has come.
 
 use std::error::Error as StdError;
+use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,18 +14,18 @@ use tokio::time::timeout;
 use crate::client::answer::Answer;
 use crate::client::body::Body;
 use crate::client::key::Credentials;
-use crate::client::outgoing::Outgoing;
+use crate::client::outgoing::{Intake, Outgoing};
 use crate::client::redirect::{self, Target};
 use crate::client::tls;
 use crate::error::{Error, Result};
+use crate::retry::Attempt;
 use crate::trace::Trace;
 
 impl Outgoing {
-    /// Sends the request and reads the answer, again as often as it may help.
-    pub(super) async fn run<T, F>(mut self: Box<Self>, read: impl Fn(Answer) -> F) -> Result<T>
-    where
-        F: Future<Output = Result<T>>,
-    {
+    /// Sends the request and takes the answer in, again as often as it may help.
+    ///
+    /// One function for all kinds of answer, since a copy for each would take long to compile.
+    pub(super) async fn run(mut self: Box<Self>, intake: Intake<'_>) -> Result<()> {
         if let Some(error) = self.failure {
             return Err(error);
         }
@@ -44,8 +45,8 @@ impl Outgoing {
         let path = path.strip_prefix(self.inner.base.path().trim_end_matches('/')).unwrap_or(path);
         let host = self.inner.base.host_str().unwrap_or_default();
         let trace = Trace::begin(self.method.as_str(), host, path);
-        let (this, read, trace) = (&self, &read, &trace);
-        trace.over(policy.run(|| async move { read(this.send(trace).await?).await })).await
+        let attempts = Attempts { request: &self, intake, trace: &trace };
+        trace.over(policy.run(attempts)).await
     }
 
     /// Sends the request once, when the limits allow it, and waits until the answer begins; an error
@@ -183,6 +184,36 @@ fn no_other_key(refusal: Error, failure: Error) -> Error {
         failure => failure.into(),
     };
     Error::Key { refusal, source }
+}
+
+/// A request under way.
+struct Attempts<'a, 'i> {
+    request: &'a Outgoing,
+    intake: Intake<'i>,
+    trace: &'a Trace,
+}
+
+impl Attempt for Attempts<'_, '_> {
+    type Value = ();
+
+    async fn attempt(&mut self) -> Result<()> {
+        let mut answer = self.request.send(self.trace).await?;
+        match &mut self.intake {
+            Intake::Whole(read) => {
+                let body = answer.bytes().await?;
+                read(body, &answer)
+            }
+            Intake::Kept(kept) => {
+                let body = answer.all_bytes().await?;
+                **kept = Some((body, answer.meta));
+                Ok(())
+            }
+            Intake::Begun(opening) => {
+                opening.begin(answer);
+                poll_fn(|cx| opening.poll_begun(cx)).await
+            }
+        }
+    }
 }
 
 /// A key by which a server knows a request that it has had before: 128 random bits.

@@ -19,15 +19,6 @@ pub enum FineTuningDialect {
     Mistral,
 }
 
-impl FineTuningDialect {
-    /// The dialect of a host.
-    #[cfg(feature = "http")]
-    pub(crate) fn of_host(host: &str) -> Self {
-        let is_mistral = host == "mistral.ai" || host.ends_with(".mistral.ai");
-        if is_mistral { Self::Mistral } else { Self::OpenAi }
-    }
-}
-
 impl CreateFineTuningJob {
     /// The request's body in a dialect.
     ///

@@ -3,10 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::chat::ResponseFormat;
+use crate::chat::{ReasoningEffort, ResponseFormat};
 use crate::conversation::ConversationRef;
 use crate::model::ModelId;
-use crate::open_enum::open_enum;
 use crate::response::{ResponseId, ResponseItem};
 use crate::shown::shows_no_text;
 use crate::tagged::tagged;
@@ -372,26 +371,6 @@ wire! {
         pub effort: Option<ReasoningEffort>,
         /// What to tell of it: `auto`, `concise` or `detailed`.
         pub summary: Option<String>,
-    }
-}
-
-open_enum! {
-    /// How long a model reasons; not every model knows every value.
-    pub enum ReasoningEffort {
-        /// Not at all.
-        None = "none",
-        /// Hardly.
-        Minimal = "minimal",
-        /// Little.
-        Low = "low",
-        /// As much as seems right.
-        Medium = "medium",
-        /// Much.
-        High = "high",
-        /// Very much.
-        XHigh = "xhigh",
-        /// As much as it can.
-        Max = "max",
     }
 }
 

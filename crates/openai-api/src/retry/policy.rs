@@ -96,10 +96,7 @@ impl RetryPolicy {
     }
 
     /// Makes attempts until one goes well or another would be of no use.
-    pub(crate) async fn run<T, F>(&self, mut attempt: impl FnMut() -> F) -> Result<T>
-    where
-        F: Future<Output = Result<T>>,
-    {
+    pub(crate) async fn run<A: Attempt>(&self, mut attempts: A) -> Result<A::Value> {
         let deadline =
             self.deadline.and_then(|limit| Some((Instant::now().checked_add(limit)?, limit)));
         let mut made = 0;
@@ -107,8 +104,8 @@ impl RetryPolicy {
             // What an attempt gave is let go before the wait, so that no room is kept for it.
             let wait = {
                 let result = match deadline {
-                    None => attempt().await,
-                    Some((at, limit)) => timeout_at(at, Box::pin(attempt()))
+                    None => attempts.attempt().await,
+                    Some((at, limit)) => timeout_at(at, Box::pin(attempts.attempt()))
                         .await
                         .unwrap_or(Err(Error::Timeout { what: "answer", limit })),
                 };
@@ -149,6 +146,27 @@ impl RetryPolicy {
         };
         let fits = deadline.is_none_or(|at| wait < at.saturating_duration_since(Instant::now()));
         fits.then_some(wait)
+    }
+}
+
+/// What can be tried more than once.
+pub(crate) trait Attempt {
+    /// What comes of it when it goes well.
+    type Value;
+
+    /// Tries it once.
+    fn attempt(&mut self) -> impl Future<Output = Result<Self::Value>> + Send;
+}
+
+impl<A, F, T> Attempt for A
+where
+    A: FnMut() -> F,
+    F: Future<Output = Result<T>> + Send,
+{
+    type Value = T;
+
+    fn attempt(&mut self) -> impl Future<Output = Result<T>> + Send {
+        self()
     }
 }
 

@@ -76,13 +76,15 @@ async fn a_job_is_sent_in_its_dialect() {
 #[test]
 fn the_dialect_goes_by_the_host() {
     for (host, expected) in [
-        ("api.mistral.ai", FineTuningDialect::Mistral),
-        ("mistral.ai", FineTuningDialect::Mistral),
-        ("notmistral.ai", FineTuningDialect::OpenAi),
-        ("mistral.ai.example.com", FineTuningDialect::OpenAi),
-        ("api.openai.com", FineTuningDialect::OpenAi),
+        ("api.mistral.ai", true),
+        ("mistral.ai", true),
+        ("notmistral.ai", false),
+        ("mistral.ai.example.com", false),
+        ("api.openai.com", false),
     ] {
-        assert_eq!(FineTuningDialect::of_host(host), expected, "{host}");
+        let client =
+            crate::Client::builder().base_url(format!("https://{host}/v1")).build().unwrap();
+        assert_eq!(client.inner.is_mistral, expected, "{host}");
     }
 }
 
