@@ -95,8 +95,8 @@ fn each_feature(sh: &Shell, workspace: &Workspace) -> Result<Verdict> {
 fn benches(sh: &Shell, workspace: &Workspace) -> Result<Verdict> {
     let manifest = "benches/transport/Cargo.toml";
     let target_dir = workspace.target_dir.join("bench-transport");
-    let packages =
-        ["client-ours", "client-raw", "fixture", "harness", "server"].map(|name| ["--package", name]);
+    let packages = ["client-ours", "client-raw", "fixture", "harness", "server"]
+        .map(|name| ["--package", name]);
     let packages = packages.as_flattened();
     cmd!(sh, "cargo fmt --manifest-path {manifest} --all --check").run()?;
     passes(cmd!(

@@ -16,18 +16,15 @@ pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Models are cut off anywhere, and servers send what came: bytes that are no UTF-8, or the escape
 /// of one half of a surrogate pair.
 pub(crate) fn from_slice<T: DeserializeOwned>(json: &[u8]) -> serde_json::Result<T> {
-    // That it is UTF-8 is cheaper to see once than, as `from_slice` does, at each text in it.
-    let read = match std::str::from_utf8(json) {
-        Ok(text) => serde_json::from_str(text),
-        Err(_) => serde_json::from_slice(json),
+    // That it is UTF-8 is cheaper to see once than at each text in it; and reading from one kind
+    // of source alone compiles each type once.
+    let text = match std::str::from_utf8(json) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(json),
     };
-    read.or_else(|error| {
-        let text = String::from_utf8_lossy(json);
-        let mended = without_lone_surrogates(&text);
-        match (&text, &mended) {
-            (Cow::Borrowed(_), None) => Err(error),
-            _ => serde_json::from_str(mended.as_deref().unwrap_or(&text)),
-        }
+    serde_json::from_str(&text).or_else(|error| match without_lone_surrogates(&text) {
+        Some(mended) => serde_json::from_str(&mended),
+        None => Err(error),
     })
 }
 

@@ -15,7 +15,7 @@ pub(crate) fn fields<'f, 'a, T: Serialize>(
     value: &T,
 ) -> fmt::DebugStruct<'f, 'a> {
     let mut shown = f.debug_struct(name);
-    if let Ok(Value::Object(fields)) = serde_json::to_value(value) {
+    if let Ok(Value::Object(fields)) = read(value) {
         for (name, value) in &fields {
             shown.field(name, &Shown { name, value });
         }
@@ -25,10 +25,17 @@ pub(crate) fn fields<'f, 'a, T: Serialize>(
 
 /// The `Debug` of what is written in JSON as anything but an object of its own.
 pub(crate) fn value<T: Serialize>(f: &mut Formatter<'_>, value: &T) -> fmt::Result {
-    match serde_json::to_value(value) {
+    match read(value) {
         Ok(value) => Shown { name: "", value: &value }.fmt(f),
         Err(_) => f.write_str(".."),
     }
+}
+
+/// What is written, read again.
+///
+/// By way of a text: writing each type into a `Value` as well would be compiled for this alone.
+fn read<T: Serialize>(value: &T) -> serde_json::Result<Value> {
+    serde_json::from_slice(&serde_json::to_vec(value)?)
 }
 
 /// Gives enums and the like, written in JSON as what they hold, a `Debug` without texts.
