@@ -221,7 +221,7 @@ mod tests {
         check(
             r#"{"model":"m","messages":[{"role":"user","content":{"a":"secret"}}]}"#,
             expect![[
-                r#""messages[0].content" messages[0].content: has a value that does not belong there at line 1, column 65"#
+                r#""messages[0].content" messages[0].content: expected a text or parts, found an object at line 1, column 51"#
             ]],
         );
         check(
