@@ -47,8 +47,14 @@ impl Repeated {
             self.last = None;
             return;
         }
-        self.misses += 1;
-        self.last = Template::new(json, chunk);
+        match (Template::new(json, chunk), &self.last) {
+            // A text with an escape in it is no sign that the others are written otherwise.
+            (None, Some(last)) if json.starts_with(last.head()) => {}
+            (template, _) => {
+                self.misses += 1;
+                self.last = template;
+            }
+        }
     }
 }
 
@@ -70,8 +76,13 @@ impl Template {
         Some(Self { json: json.to_vec(), content, obfuscation, chunk })
     }
 
+    /// What comes before the text.
+    fn head(&self) -> &[u8] {
+        &self.json[..self.content.start]
+    }
+
     fn read(&self, json: &[u8]) -> Option<ChatChunk> {
-        let mut rest = json.strip_prefix(&self.json[..self.content.start])?;
+        let mut rest = json.strip_prefix(self.head())?;
         let content = take_literal(&mut rest)?;
         let mut end = self.content.end;
         let mut obfuscation = None;
@@ -178,6 +189,18 @@ mod tests {
         // A second field of this name makes it unclear which is meant.
         let twice = first.replace("[1]", "{\"content\":\"Hel\"}");
         check(&twice, &twice.replace("Hel", "lo"), false);
+    }
+
+    #[test]
+    fn texts_with_escapes_do_not_make_it_forget_what_the_others_are_like() {
+        let mut repeated = Repeated::default();
+        read(&mut repeated, &chunk(&json!("Hel"), &json!("ab")));
+        for _ in 0..=MOST_MISSES {
+            let (_, is_like) = read(&mut repeated, &chunk(&json!("\n"), &json!("ab")));
+            assert!(!is_like);
+        }
+        let (_, is_like) = read(&mut repeated, &chunk(&json!("lo"), &json!("ab")));
+        assert!(is_like);
     }
 
     #[test]
