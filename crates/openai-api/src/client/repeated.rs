@@ -42,6 +42,10 @@ impl Repeated {
 
     /// Remembers a chunk that was not like the one before.
     pub(super) fn remember(&mut self, json: &[u8], chunk: &ChatChunk) {
+        // What is large is read once; to look for its text again would cost as much.
+        if json.len() > LARGEST {
+            return;
+        }
         // A server that changes something each time does not make us try for ever.
         if self.misses == MOST_MISSES {
             self.last = None;
@@ -128,6 +132,7 @@ fn is_plain(text: &str) -> bool {
 }
 
 const MOST_MISSES: u32 = 4;
+const LARGEST: usize = 16 * 1024;
 
 #[cfg(test)]
 mod tests {
