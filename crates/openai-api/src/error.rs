@@ -139,6 +139,12 @@ impl Error {
         Self::InvalidRequest { field, problem: problem.into() }
     }
 
+    /// A request that cannot be written.
+    #[cfg(any(feature = "batches", feature = "fine-tuning", feature = "http"))]
+    pub(crate) fn no_json(error: &serde_json::Error) -> Self {
+        Self::invalid("request", format!("is no JSON: {error}"))
+    }
+
     /// Whether the same request may succeed when it is sent again.
     ///
     /// False for [`Exhausted`](Self::Exhausted): that has been tried. Whether it might help later

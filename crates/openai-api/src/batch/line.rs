@@ -63,7 +63,7 @@ impl BatchRequest {
                 let problem = format!("two requests have the id `{}`", request.custom_id);
                 return Err(Error::invalid("custom_id", problem));
             }
-            serde_json::to_writer(&mut file, request).map_err(|error| no_json(&error))?;
+            serde_json::to_writer(&mut file, request).map_err(|error| Error::no_json(&error))?;
             file.push(b'\n');
         }
         Ok(file)
@@ -209,12 +209,8 @@ fn to_value(request: &ChatRequest) -> Result<Value> {
         }
     }
     // By way of a text, since a `Value` holds wider floats, in which 0.2 becomes 0.20000000298023224.
-    let json = serde_json::to_vec(request).map_err(|error| no_json(&error))?;
-    serde_json::from_slice(&json).map_err(|error| no_json(&error))
-}
-
-fn no_json(error: &serde_json::Error) -> Error {
-    Error::invalid("request", format!("is no JSON: {error}"))
+    let json = serde_json::to_vec(request).map_err(|error| Error::no_json(&error))?;
+    serde_json::from_slice(&json).map_err(|error| Error::no_json(&error))
 }
 
 fn misread(what: &'static str, error: &serde_json::Error) -> Error {

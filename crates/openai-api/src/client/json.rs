@@ -76,7 +76,7 @@ pub(super) fn response_body(request: &mut ResponseRequest) -> Result<Body> {
 /// Takes long texts out and leaves a mark in the place of each.
 pub(super) fn lift<'t>(texts: impl Iterator<Item = &'t mut String>) -> Vec<(String, Bytes)> {
     texts
-        .filter(|text| text.len() > LONGEST_COPIED && needs_no_escape(text))
+        .filter(|text| text.len() > LONGEST_COPIED && is_plain(text))
         .map(|text| {
             let mark = format!("attune-{:032x}", fastrand::u128(..));
             let text = std::mem::replace(text, mark.clone());
@@ -106,12 +106,12 @@ pub(super) fn lifted_body<T: Serialize + ?Sized>(
 
 fn write<T: Serialize + ?Sized>(request: &T) -> Result<Vec<u8>> {
     let mut json = Vec::with_capacity(USUAL_SIZE);
-    serde_json::to_writer(&mut json, request)
-        .map_err(|error| Error::invalid("request", format!("is no JSON: {error}")))?;
+    serde_json::to_writer(&mut json, request).map_err(|error| Error::no_json(&error))?;
     Ok(json)
 }
 
-fn needs_no_escape(text: &str) -> bool {
+/// Whether JSON writes a text as it is.
+pub(super) fn is_plain(text: &str) -> bool {
     !text.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\')
 }
 

@@ -10,6 +10,7 @@ use std::ops::Range;
 use memchr::{memchr2, memmem};
 
 use crate::chunk::ChatChunk;
+use crate::client::json::is_plain;
 
 /// What the chunks of a stream have in common.
 #[derive(Debug, Default)]
@@ -124,11 +125,6 @@ fn take_literal<'j>(rest: &mut &'j [u8]) -> Option<&'j str> {
     let text = std::str::from_utf8(&rest[..end]).ok()?;
     *rest = &rest[end..];
     (rest[0] == b'"' && is_plain(text)).then_some(text)
-}
-
-/// Whether JSON writes a text as it is.
-fn is_plain(text: &str) -> bool {
-    text.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\')
 }
 
 const MOST_MISSES: u32 = 4;

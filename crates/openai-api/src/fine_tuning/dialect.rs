@@ -31,8 +31,9 @@ impl CreateFineTuningJob {
     /// seed, a batch size, a learning-rate multiplier, nor for preference and reinforcement training.
     pub fn to_body(&self, dialect: FineTuningDialect) -> Result<Value> {
         match dialect {
-            FineTuningDialect::OpenAi => serde_json::to_value(self)
-                .map_err(|error| Error::invalid("request", format!("is no JSON: {error}"))),
+            FineTuningDialect::OpenAi => {
+                serde_json::to_value(self).map_err(|error| Error::no_json(&error))
+            }
             FineTuningDialect::Mistral => self.to_mistral(),
         }
     }

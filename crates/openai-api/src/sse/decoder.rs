@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use memchr::memchr2;
 
+use crate::mend::BYTE_ORDER_MARK;
 use crate::sse::assembly::{self, Assembly, Whole};
 use crate::sse::field::{self, Field};
 use crate::sse::{Event, TooLong};
@@ -314,5 +315,3 @@ enum Outdated {
     Event,
     Stream,
 }
-
-const BYTE_ORDER_MARK: [u8; 3] = *b"\xef\xbb\xbf";
