@@ -20,6 +20,8 @@ pub(super) fn launch(sh: &Shell, workspace: &Workspace, port: u16) -> Result<Lau
         .with_args(["-m", "llama_cpp.server", "--host", "127.0.0.1", "--port", &port.to_string()])
         .with_args(["--n_ctx", "512", "--seed", "1", "--model_alias", "tiny", "--model"])
         .with_args([installed.made.join("model.gguf")])
+        // It has one model, and would end a stream with `[DONE]` when another test asks.
+        .with_args(["--interrupt_requests", "false"])
         .with_base("/v1")
         .ready_at("/v1/models", Duration::from_secs(120));
     Ok(launch)
