@@ -24,6 +24,7 @@ mod events;
 mod files;
 #[cfg(feature = "fine-tuning")]
 mod fine_tuning;
+#[cfg(feature = "files")]
 mod form;
 mod frames;
 mod headers;
@@ -55,6 +56,11 @@ mod threads;
 mod tls;
 mod transport;
 #[cfg(feature = "files")]
+mod unopened;
+#[cfg(not(feature = "files"))]
+#[path = "client/unopened/off.rs"]
+mod unopened;
+#[cfg(feature = "files")]
 mod uploads;
 
 use std::fmt;
@@ -69,6 +75,7 @@ use self::azure::Deployments;
 pub use self::builder::ClientBuilder;
 pub use self::call::Call;
 pub use self::events::{ByteStream, EventStream, StreamEvent};
+#[cfg(feature = "files")]
 pub use self::form::{Form, FormFile};
 use self::key::KeySource;
 pub use self::key::{Key, KeyProvider};

@@ -29,7 +29,7 @@ mod limit;
 mod mend;
 mod message;
 mod meta;
-#[cfg(any(feature = "files", feature = "http"))]
+#[cfg(feature = "files")]
 mod mime;
 mod model;
 #[cfg(feature = "moderations")]
@@ -89,9 +89,11 @@ pub use crate::client::ResponseStream;
 pub use crate::client::RunStream;
 #[cfg(feature = "http")]
 pub use crate::client::{
-    Azure, ByteStream, Call, Client, ClientBuilder, Entry, EventStream, Form, FormFile, Key,
-    KeyProvider, List, StreamEvent,
+    Azure, ByteStream, Call, Client, ClientBuilder, Entry, EventStream, Key, KeyProvider, List,
+    StreamEvent,
 };
+#[cfg(all(feature = "http", feature = "files"))]
+pub use crate::client::{Form, FormFile};
 #[cfg(feature = "responses")]
 pub use crate::conversation::{
     Conversation, ConversationDeleted, ConversationId, ConversationObject, ConversationRef,

@@ -1,20 +1,21 @@
 //! What a request carries, ready to be sent more than once.
 
+#[cfg(feature = "files")]
+mod disk;
+
 #[cfg(feature = "limit")]
 use std::borrow::Cow;
-use std::io;
-use std::path::PathBuf;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
-use tokio::fs::File;
-use tokio::io::{AsyncRead as _, AsyncSeekExt as _, ReadBuf};
 
-use crate::error::{Error, Result};
+#[cfg(feature = "files")]
+pub(super) use self::disk::Disk;
+use crate::error::{BoxError, Result};
 
 /// A body of known length that can be opened anew for each attempt; cloning it copies nothing.
 #[derive(Clone, Debug, Default)]
@@ -26,12 +27,8 @@ pub(super) struct Body {
 #[derive(Clone, Debug)]
 pub(super) enum Piece {
     Memory(Bytes),
-    /// `length` bytes of a file, from `offset` on.
-    Disk {
-        path: Arc<PathBuf>,
-        offset: u64,
-        length: u64,
-    },
+    #[cfg(feature = "files")]
+    Disk(Disk),
 }
 
 impl Body {
@@ -75,21 +72,9 @@ impl Body {
         }
         let mut pieces = self.pieces.clone();
         pieces.reverse();
-        let flow = Flow {
-            pieces,
-            open: None,
-            left: self.len(),
-            sent: Arc::clone(sent.get_or_insert_default()),
-        };
+        let flow =
+            Flow { pieces, left: self.len(), sent: Arc::clone(sent.get_or_insert_default()) };
         reqwest::Body::wrap(flow)
-    }
-
-    /// The error to tell when sending failed because the file could not be read.
-    pub(super) fn failure(error: &Error) -> Option<Error> {
-        let failed =
-            super::transport::causes(error).find_map(|cause| cause.downcast_ref::<ReadFailed>())?;
-        let source = io::Error::new(failed.source.kind(), failed.source.to_string());
-        Some(Error::File { path: failed.path.as_ref().clone(), source })
     }
 }
 
@@ -109,34 +94,31 @@ impl Piece {
     pub(super) fn len(&self) -> u64 {
         match self {
             Self::Memory(bytes) => bytes.len() as u64,
-            Self::Disk { length, .. } => *length,
+            #[cfg(feature = "files")]
+            Self::Disk(disk) => disk.len(),
         }
     }
 
     fn in_memory(&self) -> Option<&[u8]> {
         match self {
             Self::Memory(bytes) => Some(bytes),
-            Self::Disk { .. } => None,
+            #[cfg(feature = "files")]
+            Self::Disk(_) => None,
         }
     }
 
-    /// Cuts it into pieces of `size` bytes, the last of which may be shorter.
-    #[cfg(feature = "files")]
-    pub(super) fn cut(&self, size: u64) -> impl Iterator<Item = Self> {
-        let total = self.len();
-        (0..total.div_ceil(size)).map(move |place| {
-            let start = place * size;
-            let length = size.min(total - start);
-            match self {
-                // What lies in memory has a length that fits.
-                Self::Memory(bytes) => {
-                    Self::Memory(bytes.slice(start as usize..(start + length) as usize))
-                }
-                Self::Disk { path, offset, .. } => {
-                    Self::Disk { path: Arc::clone(path), offset: offset + start, length }
-                }
-            }
-        })
+    /// Takes a slice from its beginning, which it then no longer has.
+    #[cfg_attr(
+        not(feature = "files"),
+        expect(unused_variables, reason = "what lies in memory is always there")
+    )]
+    fn poll_slice(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, BoxError>> {
+        match self {
+            // In slices, so that a transport that copies, as TLS does, copies little.
+            Self::Memory(bytes) => Poll::Ready(Ok(bytes.split_to(bytes.len().min(SLICE)))),
+            #[cfg(feature = "files")]
+            Self::Disk(disk) => disk.poll_slice(cx),
+        }
     }
 }
 
@@ -144,87 +126,37 @@ impl Piece {
 struct Flow {
     /// What is still to come, last piece first.
     pieces: Vec<Piece>,
-    /// The file being read.
-    open: Option<Open>,
     left: u64,
     sent: Arc<AtomicU64>,
 }
 
-enum Open {
-    /// A mutex, which nobody ever waits for, makes it `Sync`, as hyper wants its bodies.
-    Opening(Mutex<Pin<Box<dyn Future<Output = io::Result<File>> + Send>>>),
-    Reading(File),
-}
-
 impl Flow {
-    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, ReadFailed>> {
+    fn poll_slice(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BoxError>>> {
         while let Some(piece) = self.pieces.last_mut() {
-            let (path, offset, length) = match piece {
-                // In slices, so that a transport that copies, as TLS does, copies little.
-                Piece::Memory(bytes) if !bytes.is_empty() => {
-                    return Poll::Ready(Ok(bytes.split_to(bytes.len().min(SLICE))));
-                }
-                Piece::Disk { path, offset, length } if *length > 0 => (path, offset, length),
-                _ => {
-                    self.pieces.pop();
-                    self.open = None;
-                    continue;
-                }
-            };
-            let fail = |source| ReadFailed { path: Arc::clone(path), source };
-            match self.open.get_or_insert_with(|| open(Arc::clone(path), *offset)) {
-                Open::Opening(opening) => {
-                    let opening = opening.get_mut().unwrap_or_else(PoisonError::into_inner);
-                    let file = ready!(opening.as_mut().poll(cx)).map_err(fail)?;
-                    self.open = Some(Open::Reading(file));
-                }
-                Open::Reading(file) => {
-                    let size = usize::try_from(*length).unwrap_or(SLICE).min(SLICE);
-                    let mut slice = vec![0; size];
-                    let mut buffer = ReadBuf::new(&mut slice);
-                    ready!(Pin::new(file).poll_read(cx, &mut buffer)).map_err(fail)?;
-                    let read = buffer.filled().len();
-                    if read == 0 {
-                        let problem = io::Error::other("it became shorter meanwhile");
-                        return Poll::Ready(Err(fail(problem)));
-                    }
-                    *length -= read as u64;
-                    slice.truncate(read);
-                    return Poll::Ready(Ok(slice.into()));
-                }
+            if piece.len() > 0 {
+                return piece.poll_slice(cx).map(Some);
             }
+            self.pieces.pop();
         }
-        Poll::Ready(Ok(Bytes::new()))
+        Poll::Ready(None)
     }
-}
-
-fn open(path: Arc<PathBuf>, offset: u64) -> Open {
-    Open::Opening(Mutex::new(Box::pin(async move {
-        let mut file = File::open(&*path).await?;
-        if offset > 0 {
-            file.seek(io::SeekFrom::Start(offset)).await?;
-        }
-        Ok(file)
-    })))
 }
 
 impl http_body::Body for Flow {
     type Data = Bytes;
-    type Error = ReadFailed;
+    type Error = BoxError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, ReadFailed>>> {
-        let piece = match ready!(self.poll_piece(cx)) {
-            Ok(piece) if piece.is_empty() => return Poll::Ready(None),
-            Ok(piece) => piece,
-            Err(error) => return Poll::Ready(Some(Err(error))),
-        };
-        let length = piece.len() as u64;
-        self.left = self.left.saturating_sub(length);
-        self.sent.fetch_add(length, Ordering::Relaxed);
-        Poll::Ready(Some(Ok(Frame::data(piece))))
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let slice = ready!(self.poll_slice(cx));
+        if let Some(Ok(slice)) = &slice {
+            let length = slice.len() as u64;
+            self.left = self.left.saturating_sub(length);
+            self.sent.fetch_add(length, Ordering::Relaxed);
+        }
+        Poll::Ready(slice.map(|slice| slice.map(Frame::data)))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -234,14 +166,6 @@ impl http_body::Body for Flow {
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(self.left)
     }
-}
-
-/// The file could not be read while it was sent.
-#[derive(Debug, thiserror::Error)]
-#[error("the file could not be read to its end")]
-struct ReadFailed {
-    path: Arc<PathBuf>,
-    source: io::Error,
 }
 
 const SLICE: usize = 64 * 1024;

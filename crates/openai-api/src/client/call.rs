@@ -15,9 +15,8 @@ use serde_json::Value;
 
 use crate::client::address::{append, join};
 use crate::client::body::Body;
-use crate::client::form::Form;
 use crate::client::key::shows_key;
-use crate::client::outgoing::{Outgoing, Unopened};
+use crate::client::outgoing::Outgoing;
 use crate::client::{Client, error_body, header, headers, json};
 use crate::error::Result;
 use crate::meta::Meta;
@@ -120,7 +119,7 @@ impl Client {
             shows_key: false,
             has_own_type: false,
             body: None,
-            form: None,
+            unopened: None,
             limit: None,
             answers: 0,
         };
@@ -179,13 +178,6 @@ impl<T> Call<T> {
         }
     }
 
-    /// Sets the body to a [form](Form) of texts and files, in place of one that was set before.
-    ///
-    /// Its content type names what stands between its fields, so no other goes before it.
-    pub fn form(self, form: Form) -> Self {
-        self.carrying(Unopened::Form(form))
-    }
-
     /// Limits how long the call may take, all attempts and the waits between them together; of a
     /// stream, to its first item.
     ///
@@ -215,17 +207,11 @@ impl<T> Call<T> {
         if !self.request.has_own_type {
             self.request.headers.insert(CONTENT_TYPE, content_type);
         }
-        self.request.form = None;
+        self.request.unopened = None;
         match body {
             Ok(body) => self.request.body = Some(body),
             Err(error) => self.request.fail(error),
         }
-        self
-    }
-
-    pub(super) fn carrying(mut self, form: Unopened) -> Self {
-        self.request.body = None;
-        self.request.form = Some(Box::new(form));
         self
     }
 

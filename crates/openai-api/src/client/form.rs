@@ -1,19 +1,17 @@
 //! Forms of texts and files, read from disk while they are sent.
 
 use std::fmt;
-use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 
 use bytes::Bytes;
 use reqwest::header::HeaderValue;
 
-use crate::client::body::{Body, Piece};
+use crate::client::body::{Body, Disk, Piece};
 use crate::error::{Error, Result};
 use crate::mime::mime_type;
 
 /// A form of texts and files as browsers send it (`multipart/form-data`), for
-/// [`Call::form`](crate::Call::form).
+/// [`Call::form`](crate::Call::form); needs the feature `files`.
 ///
 /// Its fields are sent in the order they were added in; names may repeat. `Debug` shows the names
 /// alone.
@@ -114,7 +112,7 @@ impl fmt::Debug for Form {
     }
 }
 
-/// A file in a [`Form`].
+/// A file in a [`Form`]; needs the feature `files`.
 ///
 /// Its MIME type is the one that goes with the ending of its name, unless another is set. One on
 /// disk is read while it is sent, anew for each attempt, and never held in memory as a whole; the
@@ -164,7 +162,6 @@ impl FormFile {
         self
     }
 
-    #[cfg(feature = "files")]
     pub(super) fn name(&self) -> &str {
         &self.name
     }
@@ -181,7 +178,7 @@ impl FormFile {
     pub(super) async fn open(&self) -> Result<Piece> {
         match &self.content {
             Content::Open(piece) => Ok(piece.clone()),
-            Content::Path(path) => on_disk(path).await,
+            Content::Path(path) => Disk::whole(path).await.map(Piece::Disk),
         }
     }
 }
@@ -193,18 +190,6 @@ impl fmt::Debug for FormFile {
             .field("mime_type", &self.mime_type)
             .finish_non_exhaustive()
     }
-}
-
-/// A file on disk, of the size it has now.
-pub(super) async fn on_disk(path: &Path) -> Result<Piece> {
-    let fail = |source| Error::File { path: path.to_owned(), source };
-    // Opened too, so that one that may not be read is told before anything is sent.
-    let file = tokio::fs::File::open(path).await.map_err(fail)?;
-    let metadata = file.metadata().await.map_err(fail)?;
-    if !metadata.is_file() {
-        return Err(fail(io::Error::other("it is not a regular file")));
-    }
-    Ok(Piece::Disk { path: Arc::new(path.to_owned()), offset: 0, length: metadata.len() })
 }
 
 /// Escapes a name as browsers do.

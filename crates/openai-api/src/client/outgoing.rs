@@ -13,16 +13,10 @@ use crate::client::Inner;
 use crate::client::answer::Answer;
 use crate::client::azure::model_of;
 use crate::client::body::Body;
-use crate::client::form::Form;
-#[cfg(feature = "files")]
-use crate::client::form::FormFile;
 use crate::client::transport::shown;
-#[cfg(feature = "files")]
-use crate::client::uploads::whole;
+use crate::client::unopened::Unopened;
 use crate::error::{Error, Result};
 use crate::meta::Meta;
-#[cfg(feature = "files")]
-use crate::upload::UploadOptions;
 
 /// What is sent, as often as it takes.
 pub(super) struct Outgoing {
@@ -39,18 +33,10 @@ pub(super) struct Outgoing {
     pub(super) has_own_type: bool,
     pub(super) body: Option<Body>,
     /// What becomes its body once it is sent.
-    pub(super) form: Option<Box<Unopened>>,
+    pub(super) unopened: Option<Box<Unopened>>,
     pub(super) limit: Option<Duration>,
     /// How many answers are asked for; 0 if that is not said.
     pub(super) answers: u32,
-}
-
-/// A body that is made when the request is sent, since files have to be looked at.
-#[derive(Clone)]
-pub(super) enum Unopened {
-    Form(Form),
-    #[cfg(feature = "files")]
-    Upload(Box<(FormFile, UploadOptions)>),
 }
 
 /// What is done with an answer that says it went well.
@@ -94,25 +80,16 @@ impl Outgoing {
         if self.method != Method::POST {
             return Ok(());
         }
-        let model = || match self.form.as_deref() {
-            Some(Unopened::Form(form)) => form.text_of("model").map(str::to_owned),
-            _ => self.body.as_ref().and_then(Body::start).and_then(model_of),
+        let model = || match self.unopened.as_deref() {
+            Some(unopened) => unopened.model(),
+            None => self.body.as_ref().and_then(Body::start).and_then(model_of),
         };
         deployments.route(&self.inner.base, &mut self.url, model)
     }
 
-    /// The request with a form for its body, whose files are there.
-    pub(super) async fn opened(mut self: Box<Self>, form: Box<Unopened>) -> Result<Box<Self>> {
-        #[cfg_attr(
-            not(feature = "files"),
-            expect(clippy::infallible_destructuring_match, reason = "uploads are another kind")
-        )]
-        let form = match *form {
-            Unopened::Form(form) => form,
-            #[cfg(feature = "files")]
-            Unopened::Upload(upload) => whole(upload.0, &upload.1),
-        };
-        let (content_type, body) = form.open().await?;
+    /// The request with a body, now that it is made.
+    pub(super) async fn opened(mut self: Box<Self>, unopened: Box<Unopened>) -> Result<Box<Self>> {
+        let (content_type, body) = unopened.open().await?;
         self.headers.insert(CONTENT_TYPE, content_type);
         self.body = Some(body);
         Ok(self)
@@ -138,7 +115,7 @@ impl Outgoing {
             shows_key: self.shows_key,
             has_own_type: self.has_own_type,
             body: self.body.clone(),
-            form: self.form.clone(),
+            unopened: self.unopened.clone(),
             limit: self.limit,
             answers: self.answers,
         }

@@ -12,7 +12,8 @@ use reqwest::{Method, Request, StatusCode, Url};
 use tokio::time::timeout;
 
 use crate::client::answer::Answer;
-use crate::client::body::Body;
+#[cfg(feature = "files")]
+use crate::client::body::Disk;
 use crate::client::key::Credentials;
 use crate::client::outgoing::{Intake, Outgoing};
 use crate::client::redirect::{self, Target};
@@ -30,9 +31,9 @@ impl Outgoing {
             return Err(error);
         }
         self.route()?;
-        if let Some(form) = self.form.take() {
+        if let Some(unopened) = self.unopened.take() {
             // In a box, as all that is rare.
-            self = Box::pin(self.opened(form)).await?;
+            self = Box::pin(self.opened(unopened)).await?;
         }
         let mut policy = self.inner.retry;
         if let Some(limit) = self.limit {
@@ -287,7 +288,11 @@ fn sending_failed(error: reqwest::Error, url: &Url, connect: Duration) -> Error 
         return Error::invalid("request", error.to_string());
     }
     let error = Error::Transport { source: error.into() };
-    Body::failure(&error).unwrap_or(error)
+    #[cfg(feature = "files")]
+    if let Some(error) = Disk::failure(&error) {
+        return error;
+    }
+    error
 }
 
 pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");

@@ -17,8 +17,9 @@ use crate::client::Client;
 use crate::client::body::Piece;
 use crate::client::call::{Call, Sending, send_told};
 use crate::client::form::{Form, FormFile};
-use crate::client::outgoing::{Outgoing, Unopened};
+use crate::client::outgoing::Outgoing;
 use crate::client::transport::IDEMPOTENCY_KEY;
+use crate::client::unopened::Unopened;
 use crate::error::{Error, Result};
 use crate::file::File;
 use crate::meta::Meta;
@@ -90,7 +91,7 @@ async fn send_sized(mut request: Box<Outgoing>, what: &'static str) -> Result<(F
     if let Some(error) = request.failure.take() {
         return Err(error);
     }
-    if let Some(Unopened::Upload(upload)) = request.form.as_deref() {
+    if let Some(Unopened::Upload(upload)) = request.unopened.as_deref() {
         let (file, options) = &**upload;
         let content = file.open().await?;
         if content.len() > request.inner.uploads.whole {
@@ -166,7 +167,7 @@ impl InParts {
     }
 
     async fn send_parts(&self, upload: &str, content: &Piece) -> Result<(File, Arc<Meta>)> {
-        let pieces = content.cut(self.client.inner.uploads.part);
+        let pieces = cut(content, self.client.inner.uploads.part);
         let parts =
             pieces.map(|piece| self.with_all(self.client.add_piece(upload, piece)).into_future());
         let parts = futures_util::stream::iter(parts).buffered(AT_ONCE);
@@ -183,6 +184,22 @@ impl InParts {
     fn cancel(&self, upload: &str) -> Call<Upload> {
         self.with_all(self.client.cancel_upload(upload)).timeout(LONGEST_CANCEL)
     }
+}
+
+/// Cuts it into pieces of `size` bytes, the last of which may be shorter.
+fn cut(content: &Piece, size: u64) -> impl Iterator<Item = Piece> {
+    let total = content.len();
+    (0..total.div_ceil(size)).map(move |place| {
+        let start = place * size;
+        let length = size.min(total - start);
+        match content {
+            // What lies in memory has a length that fits.
+            Piece::Memory(bytes) => {
+                Piece::Memory(bytes.slice(start as usize..(start + length) as usize))
+            }
+            Piece::Disk(disk) => Piece::Disk(disk.part(start, length)),
+        }
+    })
 }
 
 /// From which size files are uploaded in parts, and how large these are; in bytes.

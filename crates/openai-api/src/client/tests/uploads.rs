@@ -119,8 +119,8 @@ async fn a_file_that_becomes_shorter_is_named() {
     let (_server, client) = serve([uploaded()]).await;
     let file = tempfile::NamedTempFile::new().unwrap();
     file.as_file().set_len(1 << 20).unwrap();
-    let content = crate::client::form::on_disk(file.path()).await.unwrap();
-    let content = crate::FormFile::of("f", content);
+    let content = crate::client::body::Disk::whole(file.path()).await.unwrap();
+    let content = crate::FormFile::of("f", crate::client::body::Piece::Disk(content));
     file.as_file().set_len(1 << 10).unwrap();
     let error = client.upload(content, FilePurpose::FineTune.into()).await.unwrap_err();
     assert!(matches!(&error, Error::File { path, .. } if path == file.path()), "{error:?}");
