@@ -74,7 +74,7 @@ macro_rules! open_enum {
 
         impl<'de> ::serde::Deserialize<'de> for $name {
             fn deserialize<D: ::serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                deserializer.deserialize_str($crate::open_enum::Word(|text: &str| Self::from(text)))
+                Ok(Self::from(&*$crate::wire::any_word(deserializer)?))
             }
         }
 
@@ -109,8 +109,7 @@ macro_rules! word_field {
             fn read<'de, D: ::serde::Deserializer<'de>>(
                 deserializer: D,
             ) -> Result<Option<Self>, D::Error> {
-                let word: Option<Self> = ::serde::Deserialize::deserialize(deserializer)?;
-                Ok(word.filter(|word| !matches!(word.as_str(), "" | "null")))
+                Ok($crate::wire::word(deserializer)?.map(|word| Self::from(&*word)))
             }
         }
     };
@@ -231,21 +230,6 @@ macro_rules! string_id {
 }
 
 pub(crate) use {open_enum, string_id, word_field};
-
-/// Reads a text and makes something of it, without keeping the text.
-pub(crate) struct Word<F>(pub(crate) F);
-
-impl<T, F: FnOnce(&str) -> T> serde::de::Visitor<'_> for Word<F> {
-    type Value = T;
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("a text")
-    }
-
-    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
-        Ok((self.0)(text))
-    }
-}
 
 #[cfg(test)]
 mod tests {

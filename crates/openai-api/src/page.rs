@@ -81,22 +81,19 @@ impl<'de, T: for<'a> Deserialize<'a>> Visitor<'de> for ReadPage<T> {
         while let Some(key) = wire::next_key(&mut map, NAMES, &mut after)? {
             match key {
                 Key::Known(DATA) => {
-                    page.data = wire::next_value(&mut map, NAMES[DATA], &mut page.extra)?
-                        .unwrap_or_default();
+                    wire::next_value(&mut map, NAMES[DATA], &mut page.data, &mut page.extra)?;
                     has_data = true;
                 }
                 Key::Known(HAS_MORE) => {
-                    let read: Option<bool> =
-                        wire::next_value(&mut map, NAMES[HAS_MORE], &mut page.extra)?;
-                    page.seen.note(HAS_MORE, read.is_none());
-                    page.has_more = read.unwrap_or_default();
+                    let (name, extra) = (NAMES[HAS_MORE], &mut page.extra);
+                    let is_null = wire::next_value(&mut map, name, &mut page.has_more, extra)?;
+                    page.seen.note(HAS_MORE, is_null);
                 }
-                Key::Known(_) => match map.next_value_seed(wire::ReadObject(LIST))? {
-                    None => page.seen.note(OBJECT, false),
-                    Some(other) => {
-                        page.extra.insert(wire::OBJECT.to_owned(), other);
+                Key::Known(_) => {
+                    if wire::next_object(&mut map, (wire::OBJECT, LIST), &mut page.extra)? {
+                        page.seen.note(OBJECT, false);
                     }
-                },
+                }
                 Key::Unknown(name) => {
                     page.extra.insert(name, map.next_value()?);
                 }

@@ -5,8 +5,7 @@ use std::ops::Deref;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::open_enum::Word;
-use crate::wire::Field;
+use crate::wire::{Field, any_word};
 
 /// A value with the spelling it came in, which is the one it is written in again.
 ///
@@ -90,11 +89,10 @@ impl<T: AsRef<str>> Serialize for Spelled<T> {
 
 impl<'de, T: AsRef<str> + for<'a> From<&'a str>> Deserialize<'de> for Spelled<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(Word(|text: &str| {
-            let value = T::from(text);
-            let told = (value.as_ref() != text).then(|| text.into());
-            Self { value, told }
-        }))
+        let text = any_word(deserializer)?;
+        let value = T::from(&text);
+        let told = (value.as_ref() != text).then(|| text.into());
+        Ok(Self { value, told })
     }
 }
 

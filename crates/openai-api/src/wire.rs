@@ -6,6 +6,7 @@
 
 mod fields;
 mod readers;
+mod scalar;
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -14,9 +15,11 @@ use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde_json::{Map, Value};
 
+pub(crate) use self::fields::{any_word, word};
 #[cfg(feature = "http")]
 pub(crate) use self::readers::thought;
 pub(crate) use self::readers::{JsonText, TextOfParts};
+use self::scalar::Scalar;
 
 /// What stands in a field of a [`wire!`] struct.
 pub(crate) trait Field: Sized {
@@ -253,12 +256,14 @@ impl Visitor<'_> for Names<'_> {
     }
 }
 
-/// Reads the next value of a map as that of the field with this name.
+/// Reads the next value of a map into the field with this name; says whether it was `null`, which
+/// changes nothing.
 pub(crate) fn next_value<'de, A: MapAccess<'de>, T: Field>(
     map: &mut A,
     name: &'static str,
+    field: &mut T,
     extra: &mut Map<String, Value>,
-) -> Result<Option<T>, A::Error> {
+) -> Result<bool, A::Error> {
     struct Reading<'e, T> {
         name: &'static str,
         extra: &'e mut Map<String, Value>,
@@ -273,48 +278,46 @@ pub(crate) fn next_value<'de, A: MapAccess<'de>, T: Field>(
         }
     }
 
-    map.next_value_seed(Reading { name, extra, field: PhantomData })
+    next_value_by(map, Reading { name, extra, field: PhantomData }, field)
 }
 
-/// Reads `object`; gives it back where it is not the type's own.
-pub(crate) struct ReadObject(pub(crate) &'static str);
-
-impl<'de> DeserializeSeed<'de> for ReadObject {
-    type Value = Option<Value>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Option<Value>, D::Error> {
-        deserializer.deserialize_any(self)
+/// The same, read by a seed.
+pub(crate) fn next_value_by<
+    'de,
+    A: MapAccess<'de>,
+    T,
+    S: DeserializeSeed<'de, Value = Option<T>>,
+>(
+    map: &mut A,
+    seed: S,
+    field: &mut T,
+) -> Result<bool, A::Error> {
+    let read = map.next_value_seed(seed)?;
+    let is_null = read.is_none();
+    if let Some(read) = read {
+        *field = read;
     }
+    Ok(is_null)
 }
 
-impl<'de> Visitor<'de> for ReadObject {
-    type Value = Option<Value>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{}\"", self.0)
+/// Reads `object`, or another field whose value is the type's own; says whether it was that. Another
+/// is kept.
+pub(crate) fn next_object<'de, A: MapAccess<'de>>(
+    map: &mut A,
+    (name, own): (&'static str, &'static str),
+    extra: &mut Map<String, Value>,
+) -> Result<bool, A::Error> {
+    let object = Scalar::next(map, own)?;
+    let is_own = matches!(&object, Scalar::Text(text) if text == own);
+    if !is_own {
+        extra.insert(name.to_owned(), object.into());
     }
-
-    fn visit_str<E: de::Error>(self, object: &str) -> Result<Option<Value>, E> {
-        Ok((object != self.0).then(|| Value::from(object)))
-    }
-
-    fn visit_unit<E: de::Error>(self) -> Result<Option<Value>, E> {
-        Ok(Some(Value::Null))
-    }
-
-    fn visit_bool<E: de::Error>(self, value: bool) -> Result<Option<Value>, E> {
-        Ok(Some(value.into()))
-    }
-
-    fn visit_u64<E: de::Error>(self, value: u64) -> Result<Option<Value>, E> {
-        Ok(Some(value.into()))
-    }
+    Ok(is_own)
 }
 
 pub(crate) const OBJECT: &str = "object";
 
 /// What tells the kinds of a union apart.
-#[cfg(any(feature = "assistants", feature = "responses"))]
 pub(crate) const TYPE: &str = "type";
 
 /// Declares a struct that is read from JSON and written back as [the module](self) says.
@@ -448,29 +451,29 @@ macro_rules! wire {
                             value.seen = Seen::nothing();
                             let mut after = 0;
                             while let Some(key) = wire::next_key(&mut map, KNOWN, &mut after)? {
-                                match key {
-                                    $( Key::Known(place) if place == Place::$field as usize => {
-                                        let read = $crate::wire::wire!(
-                                            @read map value (NAMES[place]) $($reader $($beside)?)?
-                                        );
-                                        value.seen.note(place, read.is_none());
-                                        if let Some(read) = read {
-                                            value.$field = read;
-                                        }
-                                    } )*
-                                    Key::Known(place) => {
-                                        let (name, own) = OBJECT.unwrap_or_default();
-                                        match map.next_value_seed(wire::ReadObject(own))? {
-                                            None => value.seen.note(place, false),
-                                            Some(other) => {
-                                                value.extra.insert(name.to_owned(), other);
-                                            }
-                                        }
-                                    }
+                                let place = match key {
+                                    Key::Known(place) => place,
                                     Key::Unknown(name) => {
                                         value.extra.insert(name, map.next_value()?);
+                                        continue;
                                     }
-                                }
+                                };
+                                let is_null = match place {
+                                    $( place if place == Place::$field as usize => {
+                                        $crate::wire::wire!(
+                                            @read map value $field (NAMES[place])
+                                            $($reader $($beside)?)?
+                                        )
+                                    } )*
+                                    _ => {
+                                        let own = OBJECT.unwrap_or_default();
+                                        if !wire::next_object(&mut map, own, &mut value.extra)? {
+                                            continue;
+                                        }
+                                        Ok(false)
+                                    }
+                                };
+                                value.seen.note(place, is_null?);
                             }
                             $( $crate::wire::wire!(
                                 @check value Place $field
@@ -516,12 +519,14 @@ macro_rules! wire {
         };
     };
 
-    (@read $map:ident $value:ident ($name:expr)) => {
-        wire::next_value(&mut $map, $name, &mut $value.extra)?
+    (@read $map:ident $value:ident $field:ident ($name:expr)) => {
+        wire::next_value(&mut $map, $name, &mut $value.$field, &mut $value.extra)
     };
-    (@read $map:ident $value:ident ($name:expr) $reader:ident) => { $map.next_value_seed(wire::$reader)? };
-    (@read $map:ident $value:ident ($name:expr) $reader:ident $beside:ident) => {
-        $map.next_value_seed(wire::$reader(&mut $value.$beside))?
+    (@read $map:ident $value:ident $field:ident ($name:expr) $reader:ident) => {
+        wire::next_value_by(&mut $map, wire::$reader, &mut $value.$field)
+    };
+    (@read $map:ident $value:ident $field:ident ($name:expr) $reader:ident $beside:ident) => {
+        wire::next_value_by(&mut $map, wire::$reader(&mut $value.$beside), &mut $value.$field)
     };
     (@name $field:ident) => { stringify!($field) };
     (@name $field:ident $name:literal) => { $name };

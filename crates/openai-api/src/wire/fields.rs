@@ -1,5 +1,6 @@
 //! What each kind of field is read from.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
@@ -7,6 +8,7 @@ use std::marker::PhantomData;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
+use super::scalar::Scalar;
 use super::{Field, plain_field};
 
 plain_field! {
@@ -125,45 +127,41 @@ impl Field for String {
         self.is_empty()
     }
 
+    /// Some servers send a number for a text.
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Self>, D::Error> {
-        deserializer.deserialize_any(Text)
+        Ok(Some(match Scalar::read(deserializer, TEXT)? {
+            Scalar::Text(text) => text.into_owned(),
+            Scalar::Unsigned(number) => number.to_string(),
+            Scalar::Signed(number) => number.to_string(),
+            Scalar::Float(number) => number.to_string(),
+            Scalar::Null => return Ok(None),
+            other @ Scalar::Bool(_) => return Err(other.refused(TEXT)),
+        }))
     }
 }
 
-/// Reads a text, for which some servers send a number.
-struct Text;
-
-impl Visitor<'_> for Text {
-    type Value = Option<String>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a text")
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Some(text.to_owned()))
-    }
-
-    fn visit_string<E: de::Error>(self, text: String) -> Result<Self::Value, E> {
-        Ok(Some(text))
-    }
-
-    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Self::Value, E> {
-        Ok(Some(number.to_string()))
-    }
-
-    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Self::Value, E> {
-        Ok(Some(number.to_string()))
-    }
-
-    fn visit_f64<E: de::Error>(self, number: f64) -> Result<Self::Value, E> {
-        Ok(Some(number.to_string()))
-    }
-
-    fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
-        Ok(None)
+/// What a word is made of: a text that says something.
+pub(crate) fn word<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Cow<'de, str>>, D::Error> {
+    match Scalar::read(deserializer, TEXT)? {
+        Scalar::Text(text) => Ok(Some(text).filter(|text| !matches!(&**text, "" | "null"))),
+        Scalar::Null => Ok(None),
+        other => Err(other.refused(TEXT)),
     }
 }
+
+/// What a word that must be there is made of.
+pub(crate) fn any_word<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Cow<'de, str>, D::Error> {
+    match Scalar::read(deserializer, TEXT)? {
+        Scalar::Text(text) => Ok(text),
+        other => Err(other.refused(TEXT)),
+    }
+}
+
+const TEXT: &str = "a text";
 
 /// A number that some servers send as a text, or as a float.
 trait Number: Copy + Default + PartialEq {
@@ -176,46 +174,27 @@ trait Number: Copy + Default + PartialEq {
     fn of_text(text: &str) -> Option<Self>;
 }
 
-struct ReadNumber<T, K>(PhantomData<T>, K);
-
-impl<T: Number, K: FnOnce(&str)> Visitor<'_> for ReadNumber<T, K> {
-    type Value = Option<T>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(T::WANTED)
-    }
-
-    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Self::Value, E> {
-        let out_of_range = || E::invalid_value(de::Unexpected::Unsigned(number), &self);
-        T::of_u64(number).map(Some).ok_or_else(out_of_range)
-    }
-
-    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Self::Value, E> {
-        let out_of_range = || E::invalid_value(de::Unexpected::Signed(number), &self);
-        T::of_i64(number).map(Some).ok_or_else(out_of_range)
-    }
-
-    fn visit_f64<E: de::Error>(self, number: f64) -> Result<Self::Value, E> {
-        let out_of_range = || E::invalid_value(de::Unexpected::Float(number), &self);
-        T::of_f64(number).map(Some).ok_or_else(out_of_range)
-    }
-
-    /// A date counts as nothing said: some servers write times so.
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-        let number = T::of_text(text.trim());
-        let is_date = || matches!(text.as_bytes(), [_, _, _, _, b'-', _, _, b'-', ..]);
-        if number.is_none() {
-            if !text.trim().is_empty() && !is_date() {
-                return Err(E::invalid_type(de::Unexpected::Str(text), &self));
+/// What a number is read from; a text that says nothing is given back.
+///
+/// A date counts as nothing said: some servers write times so.
+fn number<T: Number, E: de::Error>(scalar: Scalar<'_>) -> Result<Result<Option<T>, String>, E> {
+    let number = match &scalar {
+        Scalar::Null => return Ok(Ok(None)),
+        Scalar::Unsigned(number) => T::of_u64(*number),
+        Scalar::Signed(number) => T::of_i64(*number),
+        Scalar::Float(number) => T::of_f64(*number),
+        Scalar::Bool(_) => None,
+        Scalar::Text(text) => {
+            let text = text.trim();
+            let is_date = matches!(text.as_bytes(), [_, _, _, _, b'-', _, _, b'-', ..]);
+            let number = T::of_text(text);
+            if number.is_none() && (is_date || text.is_empty()) {
+                return Ok(Err(text.to_owned()));
             }
-            (self.1)(text);
+            number
         }
-        Ok(number)
-    }
-
-    fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
-        Ok(None)
-    }
+    };
+    number.map(|number| Ok(Some(number))).ok_or_else(|| scalar.refused(T::WANTED))
 }
 
 macro_rules! numbers {
@@ -253,7 +232,8 @@ macro_rules! numbers {
             }
 
             fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Self>, D::Error> {
-                deserializer.deserialize_any(ReadNumber(PhantomData, |_: &str| {}))
+                let scalar = Scalar::read(deserializer, Self::WANTED)?;
+                Ok(number(scalar)?.unwrap_or_default())
             }
 
             fn read_or_keep<'de, D: Deserializer<'de>>(
@@ -261,10 +241,11 @@ macro_rules! numbers {
                 name: &'static str,
                 extra: &mut Map<String, Value>,
             ) -> Result<Option<Self>, D::Error> {
-                let keep = |text: &str| {
+                let scalar = Scalar::read(deserializer, Self::WANTED)?;
+                Ok(number(scalar)?.unwrap_or_else(|text| {
                     extra.insert(name.to_owned(), text.into());
-                };
-                deserializer.deserialize_any(ReadNumber(PhantomData, keep))
+                    None
+                }))
             }
         }
     )+ };
