@@ -1,19 +1,20 @@
 //! Messages: who says what.
 
-use std::fmt;
+use std::{fmt, mem};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::de::value::SeqAccessDeserializer;
 use serde::de::{self, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::ser::SerializeMap as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::open_enum::open_enum;
 use crate::shown::shows_no_text;
 use crate::tool::ToolCall;
-use crate::wire::{Field as _, plain_field, wire};
+use crate::wire::{Field as _, TYPE, plain_field, wire, write_extra};
 
 open_enum! {
     /// Who a message is from.
@@ -176,7 +177,7 @@ impl From<Vec<ContentPart>> for Content {
 }
 
 /// A part of a message's content.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 #[non_exhaustive]
 pub enum ContentPart {
@@ -218,8 +219,7 @@ impl ContentPart {
 }
 
 /// The kinds of part that every server knows.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub enum KnownPart {
     /// Text.
@@ -228,7 +228,6 @@ pub enum KnownPart {
         /// The text itself.
         text: String,
         /// Fields this version does not know, such as `cache_control`.
-        #[serde(flatten)]
         extra: Map<String, Value>,
     },
     /// An image.
@@ -237,12 +236,92 @@ pub enum KnownPart {
         /// Where the image is, or the image itself.
         image_url: ImageUrl,
         /// Fields this version does not know.
-        #[serde(flatten)]
         extra: Map<String, Value>,
     },
 }
 
 shows_no_text! { Content, ContentPart, KnownPart }
+
+// By hand, out of a `Value`: what serde derives for such enums reads each part into a value of its
+// own kind, and is compiled once more for that.
+
+impl<'de> Deserialize<'de> for ContentPart {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(known_part(Value::deserialize(deserializer)?).map_or_else(Self::Other, Self::Known))
+    }
+}
+
+impl<'de> Deserialize<'de> for KnownPart {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        known_part(Value::deserialize(deserializer)?)
+            .map_err(|_| de::Error::custom("expected a part that is a text or an image"))
+    }
+}
+
+impl Serialize for KnownPart {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        let extra = match self {
+            Self::Text { text, extra } => {
+                map.serialize_entry(TYPE, TEXT)?;
+                map.serialize_entry(TEXT, text)?;
+                extra
+            }
+            Self::ImageUrl { image_url, extra } => {
+                map.serialize_entry(TYPE, IMAGE_URL)?;
+                map.serialize_entry(IMAGE_URL, image_url)?;
+                extra
+            }
+        };
+        write_extra(&mut map, extra, |_| false)?;
+        map.end()
+    }
+}
+
+/// A text or an image, or else the same part again.
+fn known_part(part: Value) -> Result<KnownPart, Value> {
+    let Value::Object(mut fields) = part else { return Err(part) };
+    let known = match fields.get(TYPE).and_then(Value::as_str) {
+        Some(TEXT) => {
+            take_text(&mut fields, TEXT).map(|text| KnownPart::Text { text, extra: Map::new() })
+        }
+        Some(IMAGE_URL) => take_image(&mut fields)
+            .map(|image_url| KnownPart::ImageUrl { image_url, extra: Map::new() }),
+        _ => None,
+    };
+    match known {
+        Some(mut known) => {
+            fields.remove(TYPE);
+            let (KnownPart::Text { extra, .. } | KnownPart::ImageUrl { extra, .. }) = &mut known;
+            *extra = fields;
+            Ok(known)
+        }
+        None => Err(Value::Object(fields)),
+    }
+}
+
+/// Takes an image out of its part.
+fn take_image(part: &mut Map<String, Value>) -> Option<ImageUrl> {
+    let image = part.get_mut(IMAGE_URL)?.as_object_mut()?;
+    let url = take_text(image, "url")?;
+    let detail = take_text(image, "detail");
+    let extra = mem::take(image);
+    part.remove(IMAGE_URL);
+    Some(ImageUrl { detail, extra, ..ImageUrl::new(url) })
+}
+
+/// Takes a text out of the fields of an object; leaves anything else there.
+fn take_text(fields: &mut Map<String, Value>, name: &str) -> Option<String> {
+    let text = match fields.get_mut(name)? {
+        Value::String(text) => mem::take(text),
+        _ => return None,
+    };
+    fields.remove(name);
+    Some(text)
+}
+
+const TEXT: &str = "text";
+const IMAGE_URL: &str = "image_url";
 
 wire! {
     /// An image by its URL, which may be a `data:` URL that holds the image.
@@ -274,7 +353,7 @@ impl ImageUrl {
     /// # Errors
     ///
     /// [`Error::InvalidRequest`] if the bytes are not a JPEG, PNG, WebP or GIF image.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+    pub fn from_bytes(bytes: &[u8]) -> crate::error::Result<Self> {
         let media_type = image_media_type(bytes).ok_or_else(|| {
             let found = if bytes.is_empty() { "no bytes at all" } else { "something else" };
             let problem = format!("expected a JPEG, PNG, WebP or GIF image, found {found}");
