@@ -6,13 +6,15 @@
 use std::fmt::{self, Debug, Formatter};
 
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Serializer, Value};
+
+use crate::mend;
 
 /// Begins the `Debug` of a struct with its fields as they are written in JSON.
-pub(crate) fn fields<'f, 'a, T: Serialize>(
+pub(crate) fn fields<'f, 'a>(
     f: &'f mut Formatter<'a>,
     name: &str,
-    value: &T,
+    value: &dyn Written,
 ) -> fmt::DebugStruct<'f, 'a> {
     let mut shown = f.debug_struct(name);
     if let Ok(Value::Object(fields)) = read(value) {
@@ -24,18 +26,31 @@ pub(crate) fn fields<'f, 'a, T: Serialize>(
 }
 
 /// The `Debug` of what is written in JSON as anything but an object of its own.
-pub(crate) fn value<T: Serialize>(f: &mut Formatter<'_>, value: &T) -> fmt::Result {
+pub(crate) fn value(f: &mut Formatter<'_>, value: &dyn Written) -> fmt::Result {
     match read(value) {
         Ok(value) => Shown { name: "", value: &value }.fmt(f),
         Err(_) => f.write_str(".."),
     }
 }
 
+/// What is written in JSON, of whatever type.
+pub(crate) trait Written {
+    fn write(&self, json: &mut Serializer<&mut Vec<u8>>) -> serde_json::Result<()>;
+}
+
+impl<T: Serialize> Written for T {
+    fn write(&self, json: &mut Serializer<&mut Vec<u8>>) -> serde_json::Result<()> {
+        self.serialize(json)
+    }
+}
+
 /// What is written, read again.
 ///
 /// By way of a text: writing each type into a `Value` as well would be compiled for this alone.
-fn read<T: Serialize>(value: &T) -> serde_json::Result<Value> {
-    serde_json::from_slice(&serde_json::to_vec(value)?)
+fn read(value: &dyn Written) -> serde_json::Result<Value> {
+    let mut json = Vec::new();
+    value.write(&mut Serializer::new(&mut json))?;
+    mend::from_slice(&json)
 }
 
 /// Gives enums and the like, written in JSON as what they hold, a `Debug` without texts.

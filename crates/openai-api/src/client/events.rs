@@ -17,7 +17,7 @@ use crate::client::frames::{Read, Reader, read_json};
 use crate::client::outgoing::{Intake, Opening, Outgoing};
 use crate::client::transport::is_cut_short;
 use crate::error::{Error, Result};
-use crate::mend::without_bom;
+use crate::mend::{self, without_bom};
 use crate::sse::Event;
 use crate::wire::Told as _;
 
@@ -241,7 +241,7 @@ impl Reader for RawEvents {
     ) -> Result<Read<StreamEvent>> {
         // Servers forget the blank line behind the last event, and JSON that is whole was not cut.
         let is_whole = |data: &[u8]| {
-            data.trim_ascii() == b"[DONE]" || serde_json::from_slice::<IgnoredAny>(data).is_ok()
+            data.trim_ascii() == b"[DONE]" || mend::from_slice::<IgnoredAny>(data).is_ok()
         };
         self.has_ended = event.is_none_or(|event| is_whole(event.data));
         match event {
@@ -268,7 +268,7 @@ impl Reader for RawEvents {
 /// is none of the stream's.
 fn is_error(data: &[u8]) -> bool {
     memchr::memmem::find(data, b"\"error\"").is_some()
-        && serde_json::from_slice::<Value>(data)
+        && mend::from_slice::<Value>(data)
             .is_ok_and(|value| value.extra().is_some_and(error_body::is_error))
 }
 

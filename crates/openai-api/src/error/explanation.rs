@@ -3,12 +3,12 @@
 use serde_json::{Map, Value};
 
 use crate::error::ApiError;
-use crate::mend::without_bom;
+use crate::mend::{self, without_bom};
 
 /// Reads the explanation of an error, in whatever form it comes.
 pub(crate) fn parse(status: u16, body: &[u8]) -> ApiError {
     let body = without_bom(body);
-    if let Ok(value) = serde_json::from_slice::<Value>(body)
+    if let Ok(value) = mend::from_slice::<Value>(body)
         && let Some(error) = of_json(status, &value)
     {
         return error;
