@@ -345,16 +345,6 @@ wire! {
     }
 }
 
-wire! {
-    /// What a server says when it has deleted a chat completion that it kept.
-    pub struct ChatCompletionDeleted = "chat.completion.deleted" {
-        /// The completion's id.
-        pub id: String = required,
-        /// Whether it is gone.
-        pub deleted: bool = stated,
-    }
-}
-
 open_enum! {
     /// How long a model reasons; not every model knows every value.
     pub enum ReasoningEffort {

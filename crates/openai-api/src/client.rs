@@ -14,6 +14,7 @@ mod chat;
 mod connection;
 #[cfg(feature = "responses")]
 mod conversations;
+#[cfg(any(feature = "files", feature = "stored-chats"))]
 mod deletion;
 #[cfg(feature = "embeddings")]
 mod embeddings;
@@ -48,6 +49,7 @@ mod retry_hints;
 #[cfg(feature = "assistants")]
 mod runs;
 mod secrets;
+#[cfg(feature = "stored-chats")]
 mod stored_chats;
 #[cfg(test)]
 mod tests;

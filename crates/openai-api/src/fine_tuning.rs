@@ -4,6 +4,7 @@ mod dialect;
 mod grader;
 mod job;
 mod method;
+mod model;
 
 use serde_json::{Map, Value};
 
@@ -16,6 +17,7 @@ pub use self::job::{
 pub use self::method::{
     AutoOr, FineTuningMethod, Hyperparameters, MethodOptions, ReinforcementOptions,
 };
+pub use self::model::ModelDeleted;
 use crate::file::FileId;
 use crate::model::ModelId;
 use crate::wire::{Field as _, wire};

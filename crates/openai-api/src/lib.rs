@@ -48,6 +48,8 @@ mod spelled;
 mod spent;
 #[cfg(feature = "http")]
 pub mod sse;
+#[cfg(feature = "stored-chats")]
+mod stored_chat;
 #[cfg(feature = "schema")]
 mod structured;
 #[cfg(any(feature = "assistants", feature = "responses"))]
@@ -79,8 +81,8 @@ pub use crate::batch::{
     BatchStatus, CreateBatch,
 };
 pub use crate::chat::{
-    ChatCompletion, ChatCompletionDeleted, ChatRequest, Choice, FinishReason, ReasoningEffort,
-    ResponseFormat, StreamOptions, TokenDetails, Usage,
+    ChatCompletion, ChatRequest, Choice, FinishReason, ReasoningEffort, ResponseFormat,
+    StreamOptions, TokenDetails, Usage,
 };
 pub use crate::chunk::{ChatAccumulator, ChatChunk, ChunkChoice, Delta, ToolCallDelta};
 #[cfg(all(feature = "http", feature = "responses"))]
@@ -111,7 +113,7 @@ pub use crate::fine_tuning::{
     AutoOr, CheckpointPermission, CheckpointPermissionDeleted, CreateFineTuningJob,
     FineTuningCheckpoint, FineTuningDialect, FineTuningError, FineTuningEvent, FineTuningJob,
     FineTuningMethod, FineTuningStatus, GraderRun, GraderValidated, Hyperparameters, Integration,
-    MethodOptions, ReinforcementOptions, Wandb,
+    MethodOptions, ModelDeleted, ReinforcementOptions, Wandb,
 };
 #[cfg(any(feature = "schema", feature = "webhook"))]
 pub use crate::json_fault::JsonFault;
@@ -119,7 +121,7 @@ pub use crate::json_fault::JsonFault;
 pub use crate::limit::{Limit, Limits};
 pub use crate::message::{Content, ContentPart, ImageUrl, KnownPart, Message, Role};
 pub use crate::meta::{Meta, RateLimits, Window};
-pub use crate::model::{Model, ModelDeleted, ModelId};
+pub use crate::model::{Model, ModelId};
 #[cfg(feature = "moderations")]
 pub use crate::moderation::{Moderation, ModerationInput, ModerationRequest, ModerationResult};
 pub use crate::page::Page;
@@ -141,6 +143,8 @@ pub use crate::run::{
     RunStepDelta, RunStepDetails, ToolOutput,
 };
 pub use crate::spelled::Spelled;
+#[cfg(feature = "stored-chats")]
+pub use crate::stored_chat::ChatCompletionDeleted;
 #[cfg(feature = "schema")]
 pub use crate::structured::{NotParsed, NotParsedReason, Parsed, StrictSchema, Toolbox};
 #[cfg(feature = "assistants")]

@@ -13,16 +13,6 @@ string_id! {
 }
 
 wire! {
-    /// What a server says when it has deleted a model.
-    pub struct ModelDeleted = "model" {
-        /// The model's id.
-        pub id: ModelId = required,
-        /// Whether it is gone.
-        pub deleted: bool = stated,
-    }
-}
-
-wire! {
     /// A model that a backend offers.
     pub struct Model = "model" {
         /// The id to put into a request.

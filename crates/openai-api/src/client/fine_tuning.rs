@@ -1,4 +1,4 @@
-//! `/fine_tuning`: jobs, permissions on checkpoints, graders.
+//! `/fine_tuning`: jobs, permissions on checkpoints, graders; and the deletion of what was tuned.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use crate::client::json;
 use crate::client::list::List;
 use crate::fine_tuning::{
     CheckpointPermission, CheckpointPermissionDeleted, CreateFineTuningJob, FineTuningCheckpoint,
-    FineTuningDialect, FineTuningEvent, FineTuningJob, GraderRun, GraderValidated,
+    FineTuningDialect, FineTuningEvent, FineTuningJob, GraderRun, GraderValidated, ModelDeleted,
 };
 use crate::model::ModelId;
 use crate::page::Page;
@@ -79,6 +79,11 @@ impl Client {
 
     fn on_job(&self, id: &str, action: &str) -> Call<FineTuningJob> {
         self.call(Method::POST, &["fine_tuning", "jobs", id, action], JOB)
+    }
+
+    /// Deletes a model that was fine-tuned.
+    pub fn delete_model(&self, id: &ModelId) -> Call<ModelDeleted> {
+        self.call(Method::DELETE, &["models", id.as_str()], "deletion").or_silence()
     }
 
     /// Lets projects use a checkpoint; it takes an admin key.

@@ -175,19 +175,11 @@ impl Entry for crate::response::ResponseItem {
     }
 }
 
-impl Entry for crate::message::Message {
-    /// The id of a message that is stored.
-    fn id(&self) -> &str {
-        self.extra.get("id").and_then(Value::as_str).unwrap_or_default()
-    }
-}
-
 entries! {
     #[cfg(feature = "assistants")]
     crate::assistant::AssistantObject,
     #[cfg(feature = "batches")]
     crate::batch::Batch,
-    crate::chat::ChatCompletion,
     #[cfg(feature = "files")]
     crate::file::File,
     #[cfg(feature = "fine-tuning")]

@@ -5,17 +5,12 @@ use reqwest::Method;
 use crate::client::Client;
 use crate::client::call::Call;
 use crate::client::list::List;
-use crate::model::{Model, ModelDeleted, ModelId};
+use crate::model::{Model, ModelId};
 
 impl Client {
     /// Lists the models, in any order.
     pub fn list_models(&self) -> List<Model> {
         self.list(&["models"], "list of models")
-    }
-
-    /// Deletes a model that was fine-tuned.
-    pub fn delete_model(&self, id: &ModelId) -> Call<ModelDeleted> {
-        self.call(Method::DELETE, &["models", id.as_str()], "deletion").or_silence()
     }
 
     /// Tells one model.

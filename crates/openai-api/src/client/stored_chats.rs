@@ -3,11 +3,12 @@
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
-use crate::chat::{ChatCompletion, ChatCompletionDeleted};
+use crate::chat::ChatCompletion;
 use crate::client::Client;
 use crate::client::call::Call;
-use crate::client::list::List;
+use crate::client::list::{Entry, List};
 use crate::message::Message;
+use crate::stored_chat::ChatCompletionDeleted;
 
 impl Client {
     /// Lists the chat completions that were asked for with
@@ -39,6 +40,19 @@ impl Client {
     /// Deletes a stored chat completion.
     pub fn delete_chat_completion(&self, id: &str) -> Call<ChatCompletionDeleted> {
         self.call(Method::DELETE, &["chat", "completions", id], "deletion").or_silence()
+    }
+}
+
+impl Entry for ChatCompletion {
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+impl Entry for Message {
+    /// The id of a message that is stored.
+    fn id(&self) -> &str {
+        self.extra.get("id").and_then(Value::as_str).unwrap_or_default()
     }
 }
 
