@@ -25,7 +25,6 @@ mod fine_tuning;
 mod json_fault;
 #[cfg(feature = "limit")]
 mod limit;
-#[cfg(any(feature = "batches", feature = "http"))]
 mod mend;
 mod message;
 mod meta;

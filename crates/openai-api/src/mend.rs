@@ -5,10 +5,12 @@ use std::borrow::Cow;
 use serde::de::DeserializeOwned;
 
 /// A text without the mark that says in which order its bytes are, which JSON must not have.
+#[cfg(any(feature = "batches", feature = "http"))]
 pub(crate) fn without_bom(text: &[u8]) -> &[u8] {
     text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text)
 }
 
+#[cfg(any(feature = "batches", feature = "http"))]
 pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Reads JSON; what is no text in it, such as half a character, is replaced by `U+FFFD`.
