@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_core::future::BoxFuture;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
 use reqwest::{Method, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -117,7 +117,8 @@ impl Client {
             failure,
             headers: HeaderMap::new(),
             shows_key: false,
-            has_own_type: false,
+            content_type: None,
+            idempotency: None,
             body: None,
             unopened: None,
             limit: None,
@@ -136,7 +137,6 @@ impl<T> Call<T> {
         match headers::pair(name, value) {
             Ok((name, value)) => {
                 self.request.shows_key |= shows_key(&name);
-                self.request.has_own_type |= name == CONTENT_TYPE;
                 self.request.headers.insert(name, value);
             }
             Err(error) => self.request.fail(error),
@@ -204,9 +204,7 @@ impl<T> Call<T> {
     }
 
     pub(super) fn with_body(mut self, content_type: HeaderValue, body: Result<Body>) -> Self {
-        if !self.request.has_own_type {
-            self.request.headers.insert(CONTENT_TYPE, content_type);
-        }
+        self.request.content_type = Some(content_type);
         self.request.unopened = None;
         match body {
             Ok(body) => self.request.body = Some(body),

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, Url};
 
 use crate::client::Inner;
@@ -29,8 +29,10 @@ pub(super) struct Outgoing {
     pub(super) headers: HeaderMap,
     /// Whether a key of the call's own is among the headers.
     pub(super) shows_key: bool,
-    /// Whether they name a content type of the call's own.
-    pub(super) has_own_type: bool,
+    /// What the body is, unless those headers name a type of the call's own.
+    pub(super) content_type: Option<HeaderValue>,
+    /// The random bits by which a server knows a request that it has had before.
+    pub(super) idempotency: Option<u128>,
     pub(super) body: Option<Body>,
     /// What becomes its body once it is sent.
     pub(super) unopened: Option<Box<Unopened>>,
@@ -90,7 +92,8 @@ impl Outgoing {
     /// The request with a body, now that it is made.
     pub(super) async fn opened(mut self: Box<Self>, unopened: Box<Unopened>) -> Result<Box<Self>> {
         let (content_type, body) = unopened.open().await?;
-        self.headers.insert(CONTENT_TYPE, content_type);
+        self.headers.remove(CONTENT_TYPE);
+        self.content_type = Some(content_type);
         self.body = Some(body);
         Ok(self)
     }
@@ -113,7 +116,8 @@ impl Outgoing {
             failure,
             headers: self.headers.clone(),
             shows_key: self.shows_key,
-            has_own_type: self.has_own_type,
+            content_type: self.content_type.clone(),
+            idempotency: None,
             body: self.body.clone(),
             unopened: self.unopened.clone(),
             limit: self.limit,

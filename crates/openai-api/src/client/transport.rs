@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use reqwest::header::{HeaderName, HeaderValue, USER_AGENT};
+use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
 use reqwest::{Method, Request, StatusCode, Url};
 use tokio::time::timeout;
 
@@ -40,7 +40,7 @@ impl Outgoing {
             policy = policy.with_deadline(limit);
         }
         if self.method == Method::POST && policy.attempts() > 1 {
-            self.headers.entry(IDEMPOTENCY_KEY).or_insert_with(idempotency_key);
+            self.idempotency = Some(fastrand::u128(..));
         }
         let path = self.url.path();
         let path = path.strip_prefix(self.inner.base.path().trim_end_matches('/')).unwrap_or(path);
@@ -164,6 +164,12 @@ impl Outgoing {
             let name = self.inner.key.header_name(self.inner.is_azure);
             name.map(|name| headers.remove(name));
         }
+        if let Some(content_type) = &self.content_type {
+            headers.insert(CONTENT_TYPE, content_type.clone());
+        }
+        if let Some(bits) = self.idempotency {
+            headers.insert(IDEMPOTENCY_KEY, idempotency_key(bits));
+        }
         for (name, value) in self.headers.iter().chain(credentials.header()) {
             headers.insert(name, value.clone());
         }
@@ -217,10 +223,9 @@ impl Attempt for Attempts<'_, '_> {
     }
 }
 
-/// A key by which a server knows a request that it has had before: 128 random bits.
-fn idempotency_key() -> HeaderValue {
+/// A key of 128 random bits.
+fn idempotency_key(mut bits: u128) -> HeaderValue {
     let mut key = *b"attune-00000000000000000000000000000000";
-    let mut bits = fastrand::u128(..);
     for digit in &mut key[7..] {
         *digit = b"0123456789abcdef"[(bits & 0xf) as usize];
         bits >>= 4;
