@@ -267,6 +267,7 @@ impl ResponseFormat {
 
     /// JSON that fits `schema`, strictly.
     #[must_use]
+    #[inline]
     pub fn json_schema(name: &str, schema: Value) -> Self {
         let json_schema = serde_json::json!({"name": name, "schema": schema, "strict": true});
         Self { kind: "json_schema".to_owned(), json_schema: Some(json_schema), ..Self::blank() }
@@ -313,6 +314,7 @@ impl ChatCompletion {
 
     /// The first answer's text, where nothing else of the completion is needed.
     #[must_use]
+    #[inline]
     pub fn into_text(self) -> String {
         let first = self.choices.into_iter().next();
         first.and_then(|choice| choice.message.content).map(Content::into_text).unwrap_or_default()

@@ -136,6 +136,7 @@ impl Client {
 
     /// The same client, which shares its connections, with another rule for sending again.
     #[must_use]
+    #[inline]
     pub fn with_retry(&self, policy: RetryPolicy) -> Self {
         let inner = Inner { retry: policy, ..(*self.inner).clone() };
         Self { inner: Arc::new(inner) }

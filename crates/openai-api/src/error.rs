@@ -258,6 +258,7 @@ impl Error {
     /// assert_eq!(error.unsupported_param(), Some("max_tokens"));
     /// ```
     #[must_use]
+    #[inline]
     pub fn unsupported_param(&self) -> Option<&str> {
         wording::unsupported_param(self.as_api()?)
     }
@@ -384,6 +385,7 @@ impl ApiError {
 
     /// The body that OpenAI's protocol gives the error.
     #[must_use]
+    #[inline]
     pub fn to_body(&self) -> Value {
         serde_json::json!({"error": {
             "message": self.message,

@@ -1,5 +1,8 @@
 #![doc = include_str!("../README.md")]
 
+// `#[inline]` on what a plain chat does not need is not there for speed: such a function is compiled
+// in the crates that call it, and by nobody else.
+
 #[cfg(feature = "assistants")]
 mod assistant;
 mod backend;

@@ -353,6 +353,7 @@ impl ImageUrl {
     /// # Errors
     ///
     /// [`Error::InvalidRequest`] if the bytes are not a JPEG, PNG, WebP or GIF image.
+    #[inline]
     pub fn from_bytes(bytes: &[u8]) -> crate::error::Result<Self> {
         let media_type = image_media_type(bytes).ok_or_else(|| {
             let found = if bytes.is_empty() { "no bytes at all" } else { "something else" };

@@ -86,6 +86,7 @@ impl Meta {
     /// Known are the names that OpenAI, Azure, Groq and most others give them, and those of
     /// Mistral, Anthropic, Cerebras and `DigitalOcean`. A time until which to wait counts from now.
     #[must_use]
+    #[inline]
     pub fn rate_limits(&self) -> RateLimits {
         RateLimits::read(self, SystemTime::now())
     }

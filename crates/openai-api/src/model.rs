@@ -93,6 +93,7 @@ impl Model {
     /// assert_eq!(model.warning().as_deref(), Some(expected));
     /// ```
     #[must_use]
+    #[inline]
     pub fn warning(&self) -> Option<String> {
         let shutdown = self.shutdown_date().map(|date| format!("is shut down on {date}"));
         let training = self.fine_tuning_end().map(|date| format!("can be fine-tuned until {date}"));

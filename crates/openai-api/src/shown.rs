@@ -57,6 +57,7 @@ fn read(value: &dyn Written) -> serde_json::Result<Value> {
 macro_rules! shows_no_text {
     ($( $type:ty ),+ $(,)?) => { $(
         impl ::std::fmt::Debug for $type {
+            #[inline]
             fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
                 $crate::shown::value(f, self)
             }

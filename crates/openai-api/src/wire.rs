@@ -413,6 +413,7 @@ macro_rules! wire {
             }
 
             impl ::std::fmt::Debug for $type {
+                #[inline]
                 fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
                     let mut shown = $crate::shown::fields(f, stringify!($type), self);
                     $( $( shown.field(stringify!($own), &self.$own); )* )?

@@ -295,7 +295,7 @@ impl Form {
 
 /// Whether a body that could not be read is an error's.
 fn says_error(body: &[u8]) -> bool {
-    serde_json::from_slice::<Map<String, Value>>(without_bom(body))
+    mend::from_slice::<Map<String, Value>>(without_bom(body))
         .is_ok_and(|fields| error_body::is_error(&fields))
 }
 

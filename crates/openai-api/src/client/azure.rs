@@ -194,7 +194,8 @@ pub(super) fn model_of(start: &[u8]) -> Option<String> {
 
     let mut model = None;
     // It ends in an error where the model is found before the body's end.
-    let _ = serde_json::Deserializer::from_slice(start).deserialize_map(Search(&mut model));
+    let start = std::str::from_utf8(start).ok()?;
+    let _ = serde_json::Deserializer::from_str(start).deserialize_map(Search(&mut model));
     model
 }
 

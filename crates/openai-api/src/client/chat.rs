@@ -35,10 +35,12 @@ impl ChatBackend for Client {
         self.chat(request).into_future()
     }
 
+    #[inline]
     async fn stream(&self, request: ChatRequest) -> Result<ChatStream> {
         Ok(self.chat_stream(request).with_meta().await?.0)
     }
 
+    #[inline]
     async fn models(&self) -> Result<Vec<Model>> {
         Ok(self.list_models().await?.data)
     }
@@ -64,6 +66,7 @@ impl Client {
     /// chunk. It does not of Mistral's own server, which refuses that and tells the usage unasked, nor
     /// with Azure's `data_sources`; for other servers that refuse it there is
     /// [`without_stream_options`](ChatRequest::without_stream_options).
+    #[inline]
     pub fn chat_stream(&self, mut request: ChatRequest) -> Call<ChatStream> {
         request.stream = Some(true);
         match &request.stream_options {
@@ -206,6 +209,7 @@ impl Reader for Chunks {
         Ok(Read::Item(chunk))
     }
 
+    #[inline]
     fn read_whole(&mut self, body: &[u8], answer: &Answer) -> Result<Read<ChatChunk>> {
         read_completion(body, answer).map(as_chunk).map(Read::Last)
     }
@@ -224,6 +228,7 @@ fn usage_of_groq(chunk: &ChatChunk) -> Option<Usage> {
 }
 
 /// What the model thought, where that stands among the parts of what it says.
+#[inline]
 fn thoughts(content: &Content) -> Option<String> {
     let Content::Parts(parts) = content else { return None };
     let thoughts = parts.iter().filter_map(|part| match part {
@@ -234,6 +239,7 @@ fn thoughts(content: &Content) -> Option<String> {
 }
 
 /// A whole answer as the only chunk of a stream.
+#[inline]
 fn as_chunk(completion: ChatCompletion) -> ChatChunk {
     let choices = completion.choices.into_iter().map(|choice| {
         let text = choice.message.text();

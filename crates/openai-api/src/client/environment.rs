@@ -47,6 +47,7 @@ impl ClientBuilder {
     /// # Errors
     ///
     /// [`Error::InvalidRequest`] if there is no endpoint, or one of them is not Unicode.
+    #[inline]
     pub fn azure_from_env() -> Result<Self> {
         Self::azure_from_variables(variable)
     }

@@ -4,13 +4,13 @@ use serde_json::{Map, Value};
 
 use crate::error::ApiError;
 use crate::error::explanation::{abridge, of_json};
-use crate::mend::without_bom;
+use crate::mend::{self, without_bom};
 
 /// Reads the explanation of an error that came within an answer whose status said it went well.
 pub(super) fn parse_late(body: &[u8]) -> ApiError {
     let body = without_bom(body);
     let text = || Value::from(String::from_utf8_lossy(body));
-    let value = serde_json::from_slice(body).unwrap_or_else(|_| text());
+    let value = mend::from_slice(body).unwrap_or_else(|_| text());
     let shown = || value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let text = || ApiError::new(200, abridge(&shown()));
     let mut error = of_json(200, &value).unwrap_or_else(text);

@@ -86,6 +86,7 @@ impl<T> Call<T> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// # }).unwrap();
     /// ```
+    #[inline]
     pub fn bytes(self) -> Call<Bytes> {
         self.accept_anything().sent_by(send_bytes)
     }
@@ -117,6 +118,7 @@ impl<T> Call<T> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// # }).unwrap();
     /// ```
+    #[inline]
     pub fn byte_stream(self) -> Call<ByteStream> {
         self.accept_anything().sent_by(stream_bytes)
     }
@@ -151,12 +153,14 @@ impl<T> Call<T> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// # }).unwrap();
     /// ```
+    #[inline]
     pub fn events(self) -> Call<EventStream> {
         self.accept("text/event-stream")
             .sent_by(|request, _| Box::pin(request.stream::<RawEvents>()))
     }
 }
 
+#[inline]
 fn send_bytes(request: Box<Outgoing>, _what: &'static str) -> Sending<Bytes> {
     Box::pin(async {
         let mut kept = None;
@@ -165,6 +169,7 @@ fn send_bytes(request: Box<Outgoing>, _what: &'static str) -> Sending<Bytes> {
     })
 }
 
+#[inline]
 fn stream_bytes(request: Box<Outgoing>, _what: &'static str) -> Sending<ByteStream> {
     Box::pin(async {
         let mut opening = FirstPiece::default();
@@ -195,10 +200,12 @@ struct FirstPiece {
 }
 
 impl Opening for FirstPiece {
+    #[inline]
     fn begin(&mut self, answer: Answer) {
         self.answer = Some(answer);
     }
 
+    #[inline]
     fn poll_begun(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let Some(answer) = &mut self.answer else { return Poll::Ready(Ok(())) };
         self.piece = ready!(answer.poll_chunk(cx, true)).map_err(cut_short)?;
@@ -207,6 +214,7 @@ impl Opening for FirstPiece {
 }
 
 /// The error for a body that ended before all had come that was promised.
+#[inline]
 fn cut_short(error: Error) -> Error {
     if is_cut_short(&error) { Error::Truncated } else { error }
 }
@@ -220,6 +228,7 @@ struct RawEvents {
 impl Reader for RawEvents {
     type Item = StreamEvent;
 
+    #[inline]
     fn read(&mut self, event: &Event<'_>, answer: &Answer) -> Result<Read<StreamEvent>> {
         let data = event.data.trim_ascii();
         if data == b"[DONE]" {
@@ -234,6 +243,7 @@ impl Reader for RawEvents {
         Ok(Read::Item(event.into()))
     }
 
+    #[inline]
     fn read_end(
         &mut self,
         event: Option<&Event<'_>>,
@@ -250,6 +260,7 @@ impl Reader for RawEvents {
         }
     }
 
+    #[inline]
     fn read_whole(&mut self, body: &[u8], answer: &Answer) -> Result<Read<StreamEvent>> {
         let body = without_bom(body).trim_ascii();
         if is_error(body) {

@@ -244,6 +244,7 @@ impl Frames {
     }
 
     /// Takes a piece of the body.
+    #[inline]
     fn receive(&mut self, piece: Bytes) -> Result<()> {
         let beginning = match &mut self.form {
             Form::Stream => {

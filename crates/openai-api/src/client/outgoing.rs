@@ -104,6 +104,7 @@ impl Outgoing {
     }
 
     /// The same request; what is wrong with it is told the same way.
+    #[inline]
     pub(super) fn again(&self) -> Self {
         let failure = self.failure.as_ref().map(|failure| match failure {
             Error::InvalidRequest { field, problem } => Error::invalid(field, problem),

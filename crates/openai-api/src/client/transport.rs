@@ -264,6 +264,7 @@ pub(super) fn shown(url: &Url) -> String {
 }
 
 /// Whether an error comes from a connection that ended in the middle of a body.
+#[inline]
 pub(super) fn is_cut_short(error: &Error) -> bool {
     causes(error).any(|cause| {
         cause

@@ -30,6 +30,7 @@ pub(super) fn is_fine_tuning_closed(error: &ApiError) -> bool {
 }
 
 /// The field of the request that the server does not support.
+#[inline]
 pub(super) fn unsupported_param(error: &ApiError) -> Option<&str> {
     if !matches!(error.status, 400 | 422) {
         return None;
@@ -48,6 +49,7 @@ pub(super) fn unsupported_param(error: &ApiError) -> Option<&str> {
 }
 
 /// The field that a message names where it says that something is not supported.
+#[inline]
 fn named<'m>(message: &'m str, lower: &str) -> Option<&'m str> {
     let after = BEFORE_NAME.iter().find_map(|words| {
         let rest = &message[lower.find(words)? + words.len()..];

@@ -28,6 +28,7 @@ pub struct Window {
 
 impl RateLimits {
     /// What the headers tell that came `now`.
+    #[inline]
     pub(super) fn read(meta: &Meta, now: SystemTime) -> Self {
         let read = |dialects: &[Names]| {
             let read = |names| Window::read(meta, names, now);
@@ -39,6 +40,7 @@ impl RateLimits {
 
 impl Window {
     /// What headers of these names tell, if they are there.
+    #[inline]
     fn read(meta: &Meta, names: &Names, now: SystemTime) -> Option<Self> {
         let header = |name| meta.header(name).map(str::trim);
         let [limit, remaining, reset] = *names;
