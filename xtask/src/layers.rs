@@ -51,7 +51,7 @@ const HEAVY: &[Heavy] = &[
     Heavy { dependency: "sqlx*", owner: "dialogue-store", what: "a database driver" },
     Heavy { dependency: "tokio-postgres", owner: "dialogue-store", what: "a database driver" },
     Heavy { dependency: "axum*", owner: "server", what: "the web framework" },
-    Heavy { dependency: "candle*", owner: "local-engine", what: "an inference library" },
+    Heavy { dependency: "gemm*", owner: "local-engine", what: "an inference library" },
     Heavy { dependency: "tokenizers", owner: "local-engine", what: "an inference library" },
 ];
 
@@ -253,10 +253,10 @@ mod tests {
         check("openai-api", &[json!({"name": "reqwest", "optional": true})], expect![""]);
         check(
             "trainer",
-            &[json!({"name": "reqwest", "optional": true}), json!({"name": "candle-core"})],
+            &[json!({"name": "reqwest", "optional": true}), json!({"name": "gemm"})],
             expect![[r#"
                 trainer -> reqwest: only openai-api imports the HTTP client
-                trainer -> candle-core: only local-engine imports an inference library"#]],
+                trainer -> gemm: only local-engine imports an inference library"#]],
         );
     }
 

@@ -1,50 +1,78 @@
 //! A model's shape, as Hugging Face's `config.json` tells it.
+//!
+//! Which keys there are and what stands for one that is missing is that of the configurations of
+//! `transformers` 5 (`configuration_llama.py` and its siblings), and of the files that version 4 wrote.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
+use crate::rope::{Rope, Stretch};
 
-/// The fields of a Llama `config.json` that this engine reads; the others are kept as they are.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct LlamaConfig {
-    pub(crate) architectures: Vec<String>,
-    pub(crate) model_type: String,
-    pub(crate) vocab_size: usize,
-    pub(crate) hidden_size: usize,
-    pub(crate) intermediate_size: usize,
-    pub(crate) num_hidden_layers: usize,
-    pub(crate) num_attention_heads: usize,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) num_key_value_heads: Option<usize>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) head_dim: Option<usize>,
-    pub(crate) max_position_embeddings: usize,
-    pub(crate) rms_norm_eps: f64,
-    #[serde(default = "rope_theta")]
-    pub(crate) rope_theta: f64,
-    #[serde(default)]
-    pub(crate) tie_word_embeddings: bool,
-    #[serde(default = "hidden_act")]
-    pub(crate) hidden_act: String,
-    #[serde(default)]
-    pub(crate) bos_token_id: Option<u32>,
-    #[serde(default)]
-    pub(crate) eos_token_id: Option<TokenIds>,
-    #[serde(flatten)]
-    pub(crate) extra: Map<String, Value>,
+/// What a network is like.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Config {
+    pub(crate) family: Family,
+    /// How many tokens there are.
+    pub(crate) vocabulary: usize,
+    /// How wide the stream of hidden states is.
+    pub(crate) hidden: usize,
+    /// How wide the inside of each MLP is.
+    pub(crate) inner: usize,
+    pub(crate) layers: usize,
+    pub(crate) heads: Heads,
+    /// How many tokens fit in.
+    pub(crate) window: usize,
+    /// What keeps a norm from dividing by zero.
+    pub(crate) eps: f32,
+    pub(crate) rope: Rope,
+    /// Whether the head is the embedding.
+    pub(crate) is_tied: bool,
+    pub(crate) biases: Biases,
+    /// Whether each head of queries and keys has a norm.
+    pub(crate) has_head_norms: bool,
+    /// For each layer, how many tokens back it sees; all if that is not said.
+    pub(crate) sliding: Vec<Option<usize>>,
+    /// The tokens that end an answer.
+    pub(crate) end: Vec<u32>,
 }
 
-fn rope_theta() -> f64 {
-    10_000.0
+/// The architectures that this engine knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Family {
+    Llama,
+    Mistral,
+    Qwen2,
+    Qwen3,
 }
 
-fn hidden_act() -> String {
-    "silu".to_owned()
+/// How the columns of queries, keys and values are divided into heads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Heads {
+    /// How many heads of queries there are.
+    pub(crate) query: usize,
+    /// How many of keys and of values, which divides that.
+    pub(crate) key: usize,
+    /// How wide each is.
+    pub(crate) dim: usize,
 }
+
+/// Which projections have a bias.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Biases {
+    /// Those to queries, keys and values.
+    pub(crate) input: bool,
+    /// That back from attention.
+    pub(crate) output: bool,
+    /// Those of the MLP.
+    pub(crate) mlp: bool,
+}
+
+/// A tensor's name in the file of weights, and its shape.
+pub(crate) type TensorSpec = (String, Vec<usize>);
 
 /// One token id, or several that mean the same.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum TokenIds {
     One(u32),
@@ -60,92 +88,83 @@ impl TokenIds {
     }
 }
 
-/// A tensor's name in the file of weights, and its shape.
-pub(crate) type TensorSpec = (String, Vec<usize>);
+/// The fields of a `config.json` that this engine reads.
+#[derive(Debug, Deserialize)]
+struct Stated {
+    architectures: Vec<String>,
+    vocab_size: usize,
+    hidden_size: usize,
+    intermediate_size: usize,
+    num_hidden_layers: usize,
+    num_attention_heads: usize,
+    num_key_value_heads: Option<usize>,
+    head_dim: Option<usize>,
+    max_position_embeddings: usize,
+    rms_norm_eps: Option<f64>,
+    rope_theta: Option<f64>,
+    /// What version 5 writes, the base among them; `default` is one of its types.
+    rope_parameters: Option<Map<String, Value>>,
+    /// What version 4 wrote, `null` where nothing is stretched.
+    rope_scaling: Option<Map<String, Value>>,
+    #[serde(default)]
+    tie_word_embeddings: bool,
+    hidden_act: Option<String>,
+    attention_bias: Option<bool>,
+    mlp_bias: Option<bool>,
+    sliding_window: Option<usize>,
+    use_sliding_window: Option<bool>,
+    max_window_layers: Option<usize>,
+    layer_types: Option<Vec<String>>,
+    eos_token_id: Option<TokenIds>,
+    quantization_config: Option<Value>,
+}
 
-impl LlamaConfig {
+impl Config {
     /// Reads and checks the bytes of `file`.
     pub(crate) fn parse(bytes: &[u8], file: &str) -> Result<Self> {
-        let config: Self = serde_json::from_slice(bytes)
+        let stated: Stated = serde_json::from_slice(bytes)
             .map_err(|source| Error::Json { file: file.to_owned(), source })?;
-        config.check(file)?;
-        Ok(config)
-    }
-
-    fn check(&self, file: &str) -> Result<()> {
-        let refuse =
-            |field, problem: String| Err(Error::Config { file: file.to_owned(), field, problem });
-        if self.architectures != [ARCHITECTURE] {
-            let problem =
-                format!("is {:?}, and this engine knows {ARCHITECTURE} only", self.architectures);
-            return refuse("architectures", problem);
-        }
-        for (field, value, most) in [
-            ("vocab_size", self.vocab_size, 1 << 20),
-            ("hidden_size", self.hidden_size, 1 << 16),
-            ("intermediate_size", self.intermediate_size, 1 << 18),
-            ("num_hidden_layers", self.num_hidden_layers, 1 << 10),
-            ("num_attention_heads", self.num_attention_heads, 1 << 10),
-            ("num_key_value_heads", self.kv_heads(), 1 << 10),
-            ("head_dim", self.head_dim(), 1 << 12),
-            ("max_position_embeddings", self.max_position_embeddings, 1 << 20),
-        ] {
-            if value == 0 || value > most {
-                return refuse(field, format!("must be 1 to {most}, found {value}"));
-            }
-        }
-        if !self.num_attention_heads.is_multiple_of(self.kv_heads()) {
-            return refuse("num_key_value_heads", "must divide num_attention_heads".to_owned());
-        }
-        if !self.head_dim().is_multiple_of(2) {
-            return refuse("head_dim", format!("must be even, found {}", self.head_dim()));
-        }
-        if self.hidden_act != "silu" {
-            return refuse("hidden_act", format!("must be silu, found {}", self.hidden_act));
-        }
-        for field in ["rope_scaling", "attention_bias", "mlp_bias"] {
-            let set =
-                self.extra.get(field).is_some_and(|v| !v.is_null() && v != &Value::Bool(false));
-            if set {
-                return refuse(field, "is set, which this engine does not know yet".to_owned());
-            }
-        }
-        Ok(())
-    }
-
-    pub(crate) fn kv_heads(&self) -> usize {
-        self.num_key_value_heads.unwrap_or(self.num_attention_heads)
-    }
-
-    pub(crate) fn head_dim(&self) -> usize {
-        self.head_dim.unwrap_or(self.hidden_size / self.num_attention_heads.max(1))
+        stated.check().map_err(|(field, problem)| Error::Config {
+            file: file.to_owned(),
+            field,
+            problem,
+        })
     }
 
     /// Every tensor of the model, in a fixed order.
     pub(crate) fn tensors(&self) -> Vec<TensorSpec> {
-        let hidden = self.hidden_size;
-        let (query, key) =
-            (self.num_attention_heads * self.head_dim(), self.kv_heads() * self.head_dim());
+        let Self { hidden, inner, heads, biases, .. } = *self;
+        let (query, key) = (heads.query * heads.dim, heads.key * heads.dim);
+        let linear =
+            |add: &mut dyn FnMut(&str, Vec<usize>), part: &str, shape: [usize; 2], has_bias| {
+                add(&format!("{part}.weight"), shape.to_vec());
+                if has_bias {
+                    add(&format!("{part}.bias"), vec![shape[0]]);
+                }
+            };
         let mut specs =
-            vec![("model.embed_tokens.weight".to_owned(), vec![self.vocab_size, hidden])];
-        for layer in 0..self.num_hidden_layers {
-            for (part, shape) in [
-                ("input_layernorm", vec![hidden]),
-                ("self_attn.q_proj", vec![query, hidden]),
-                ("self_attn.k_proj", vec![key, hidden]),
-                ("self_attn.v_proj", vec![key, hidden]),
-                ("self_attn.o_proj", vec![hidden, query]),
-                ("post_attention_layernorm", vec![hidden]),
-                ("mlp.gate_proj", vec![self.intermediate_size, hidden]),
-                ("mlp.up_proj", vec![self.intermediate_size, hidden]),
-                ("mlp.down_proj", vec![hidden, self.intermediate_size]),
-            ] {
-                specs.push((format!("model.layers.{layer}.{part}.weight"), shape));
+            vec![("model.embed_tokens.weight".to_owned(), vec![self.vocabulary, hidden])];
+        for layer in 0..self.layers {
+            let mut add = |part: &str, shape: Vec<usize>| {
+                specs.push((format!("model.layers.{layer}.{part}"), shape));
+            };
+            add("input_layernorm.weight", vec![hidden]);
+            linear(&mut add, "self_attn.q_proj", [query, hidden], biases.input);
+            linear(&mut add, "self_attn.k_proj", [key, hidden], biases.input);
+            linear(&mut add, "self_attn.v_proj", [key, hidden], biases.input);
+            if self.has_head_norms {
+                add("self_attn.q_norm.weight", vec![heads.dim]);
+                add("self_attn.k_norm.weight", vec![heads.dim]);
             }
+            linear(&mut add, "self_attn.o_proj", [hidden, query], biases.output);
+            add("post_attention_layernorm.weight", vec![hidden]);
+            linear(&mut add, "mlp.gate_proj", [inner, hidden], biases.mlp);
+            linear(&mut add, "mlp.up_proj", [inner, hidden], biases.mlp);
+            linear(&mut add, "mlp.down_proj", [hidden, inner], biases.mlp);
         }
         specs.push(("model.norm.weight".to_owned(), vec![hidden]));
-        if !self.tie_word_embeddings {
-            specs.push(("lm_head.weight".to_owned(), vec![self.vocab_size, hidden]));
+        if !self.is_tied {
+            specs.push(("lm_head.weight".to_owned(), vec![self.vocabulary, hidden]));
         }
         specs
     }
@@ -157,47 +176,317 @@ impl LlamaConfig {
     }
 }
 
-const ARCHITECTURE: &str = "LlamaForCausalLM";
+/// A field, and what is wrong with it.
+type Fault = (&'static str, String);
+
+impl Stated {
+    fn check(self) -> Result<Config, Fault> {
+        let family = self.family()?;
+        if let Some(how) = &self.quantization_config {
+            let how = how["quant_method"].as_str().unwrap_or("some way");
+            let problem = format!(
+                "says that the weights are quantised by {how}; take a folder with the plain weights, or a GGUF file"
+            );
+            return Err(("quantization_config", problem));
+        }
+        let heads = self.heads(family)?;
+        for (field, value, most) in [
+            ("vocab_size", self.vocab_size, 1 << 20),
+            ("hidden_size", self.hidden_size, 1 << 16),
+            ("intermediate_size", self.intermediate_size, 1 << 18),
+            ("num_hidden_layers", self.num_hidden_layers, 1 << 10),
+            ("max_position_embeddings", self.max_position_embeddings, 1 << 24),
+        ] {
+            within(field, value, most)?;
+        }
+        if let Some(act) = self.hidden_act.as_deref().filter(|act| *act != "silu") {
+            return Err(("hidden_act", format!("must be silu, found {act}")));
+        }
+        let attention_bias = self.attention_bias.unwrap_or(false);
+        let biases = match family {
+            Family::Llama => Biases {
+                input: attention_bias,
+                output: attention_bias,
+                mlp: self.mlp_bias.unwrap_or(false),
+            },
+            Family::Qwen2 => Biases { input: true, ..Biases::default() },
+            Family::Qwen3 => Biases { input: attention_bias, output: attention_bias, mlp: false },
+            Family::Mistral => Biases::default(),
+        };
+        Ok(Config {
+            family,
+            vocabulary: self.vocab_size,
+            hidden: self.hidden_size,
+            inner: self.intermediate_size,
+            layers: self.num_hidden_layers,
+            heads,
+            window: self.max_position_embeddings,
+            eps: self.rms_norm_eps.unwrap_or(1e-6) as f32,
+            rope: self.rope(heads.dim)?,
+            is_tied: self.tie_word_embeddings,
+            biases,
+            has_head_norms: family == Family::Qwen3,
+            sliding: self.sliding(family)?,
+            end: self.eos_token_id.map(|ids| ids.as_slice().to_vec()).unwrap_or_default(),
+        })
+    }
+
+    fn family(&self) -> Result<Family, Fault> {
+        let [name] = &self.architectures[..] else {
+            let problem = format!("must name one, found {:?}", self.architectures);
+            return Err(("architectures", problem));
+        };
+        let known = FAMILIES.iter().find(|(known, _)| known == name);
+        known.map(|(_, family)| *family).ok_or_else(|| {
+            let known: Vec<&str> = FAMILIES.iter().map(|(known, _)| *known).collect();
+            ("architectures", format!("is {name}, and this engine knows {}", known.join(", ")))
+        })
+    }
+
+    fn heads(&self, family: Family) -> Result<Heads, Fault> {
+        let query = within("num_attention_heads", self.num_attention_heads, 1 << 10)?;
+        // What `transformers` takes where a file of Mistral's does not say.
+        let usual = if family == Family::Mistral { 8.min(query) } else { query };
+        let key = self.num_key_value_heads.unwrap_or(usual);
+        within("num_key_value_heads", key, 1 << 10)?;
+        if !query.is_multiple_of(key) {
+            return Err(("num_key_value_heads", "must divide num_attention_heads".to_owned()));
+        }
+        let usual = if family == Family::Qwen3 { 128 } else { self.hidden_size / query };
+        let dim = within("head_dim", self.head_dim.unwrap_or(usual), 1 << 12)?;
+        if !dim.is_multiple_of(2) {
+            return Err(("head_dim", format!("must be even, found {dim}")));
+        }
+        Ok(Heads { query, key, dim })
+    }
+
+    /// For each layer, how many tokens back it sees.
+    fn sliding(&self, family: Family) -> Result<Vec<Option<usize>>, Fault> {
+        let is_used = match family {
+            Family::Llama => false,
+            Family::Mistral => true,
+            Family::Qwen2 | Family::Qwen3 => self.use_sliding_window.unwrap_or(false),
+        };
+        let window = self.sliding_window.filter(|_| is_used);
+        if let Some(types) = &self.layer_types {
+            if types.len() != self.num_hidden_layers {
+                let (found, layers) = (types.len(), self.num_hidden_layers);
+                return Err(("layer_types", format!("has {found} entries for {layers} layers")));
+            }
+            return types
+                .iter()
+                .map(|kind| match (kind.as_str(), window) {
+                    ("full_attention", _) => Ok(None),
+                    ("sliding_attention", Some(window)) => Ok(Some(window)),
+                    ("sliding_attention", None) => Err((
+                        "sliding_window",
+                        "is missing, and layer_types asks for it".to_owned(),
+                    )),
+                    (kind, _) => {
+                        Err(("layer_types", format!("has {kind}, which this engine does not know")))
+                    }
+                })
+                .collect();
+        }
+        let first = match family {
+            Family::Qwen2 | Family::Qwen3 => self.max_window_layers.unwrap_or(28),
+            Family::Llama | Family::Mistral => 0,
+        };
+        Ok((0..self.num_hidden_layers).map(|layer| window.filter(|_| layer >= first)).collect())
+    }
+
+    fn rope(&self, dim: usize) -> Result<Rope, Fault> {
+        let (field, parameters) = match (&self.rope_parameters, &self.rope_scaling) {
+            (Some(parameters), _) => ("rope_parameters", parameters.clone()),
+            (None, Some(scaling)) => ("rope_scaling", scaling.clone()),
+            (None, None) => ("rope_scaling", Map::new()),
+        };
+        let number = |name: &str| parameters.get(name).and_then(Value::as_f64);
+        let needed = |name: &str| {
+            let fault = || (field, format!("says no {name}, which its type needs"));
+            number(name).filter(|number| *number > 0.0).ok_or_else(fault)
+        };
+        let theta = number("rope_theta").or(self.rope_theta).unwrap_or(10_000.0);
+        if !(theta.is_finite() && theta > 1.0) {
+            return Err(("rope_theta", format!("must be more than 1, found {theta}")));
+        }
+        if number("partial_rotary_factor").is_some_and(|share| share != 1.0) {
+            let problem = "has a partial_rotary_factor, which this engine does not know";
+            return Err((field, problem.to_owned()));
+        }
+        let name = parameters.get("rope_type").or_else(|| parameters.get("type"));
+        let name = name.and_then(Value::as_str).unwrap_or("default");
+        let window = self.max_position_embeddings as f64;
+        let original = || number("original_max_position_embeddings").filter(|it| *it > 0.0);
+        let stretch = match name {
+            // Within the window, which no conversation leaves here, `dynamic` is the plain one.
+            "default" | "dynamic" => Stretch::None,
+            "linear" => Stretch::Linear { factor: needed("factor")? },
+            "llama3" => Stretch::Llama3 {
+                factor: needed("factor")?,
+                low: needed("low_freq_factor")?,
+                high: needed("high_freq_factor")?,
+                original: needed("original_max_position_embeddings")?,
+            },
+            "yarn" => {
+                let factor = match (number("factor"), original()) {
+                    (Some(factor), _) if factor > 0.0 => factor,
+                    (None, Some(original)) => window / original,
+                    _ => return Err((field, "says no factor, which its type needs".to_owned())),
+                };
+                Stretch::Yarn {
+                    factor,
+                    fast: number("beta_fast").unwrap_or(32.0),
+                    slow: number("beta_slow").unwrap_or(1.0),
+                    original: original().unwrap_or(window),
+                    scale: yarn_scale(factor, &number),
+                    truncate: parameters.get("truncate").is_none_or(|it| it != false),
+                }
+            }
+            other => {
+                let problem = format!(
+                    "is of type {other}, and this engine knows default, linear, dynamic, llama3 and yarn"
+                );
+                return Err((field, problem));
+            }
+        };
+        Ok(Rope::new(dim, theta, stretch))
+    }
+}
+
+/// What `YaRN` multiplies cosines and sines by.
+fn yarn_scale(factor: f64, number: &dyn Fn(&str) -> Option<f64>) -> f64 {
+    if let Some(stated) = number("attention_factor") {
+        return stated;
+    }
+    let scale = |share: f64| if factor <= 1.0 { 1.0 } else { 0.1 * share * factor.ln() + 1.0 };
+    match (number("mscale"), number("mscale_all_dim")) {
+        (Some(one), Some(all)) if one != 0.0 && all != 0.0 => scale(one) / scale(all),
+        _ => scale(1.0),
+    }
+}
+
+fn within(field: &'static str, value: usize, most: usize) -> Result<usize, Fault> {
+    if value == 0 || value > most {
+        return Err((field, format!("must be 1 to {most}, found {value}")));
+    }
+    Ok(value)
+}
+
+const FAMILIES: [(&str, Family); 4] = [
+    ("LlamaForCausalLM", Family::Llama),
+    ("MistralForCausalLM", Family::Mistral),
+    ("Qwen2ForCausalLM", Family::Qwen2),
+    ("Qwen3ForCausalLM", Family::Qwen3),
+];
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use serde_json::json;
+
     use super::*;
 
-    /// A model small enough to differentiate by hand.
-    pub(crate) fn small() -> LlamaConfig {
-        let json = serde_json::json!({
+    fn stated() -> Value {
+        json!({
             "architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": 50,
             "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2,
             "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 32,
             "rms_norm_eps": 1e-5, "tie_word_embeddings": true,
+        })
+    }
+
+    fn read(changes: Value) -> Result<Config> {
+        let mut stated = stated();
+        for (field, value) in changes.as_object().unwrap() {
+            stated[field] = value.clone();
+        }
+        Config::parse(stated.to_string().as_bytes(), "m/config.json")
+    }
+
+    /// A model small enough to differentiate by hand.
+    pub(crate) fn small() -> Config {
+        read(json!({})).unwrap()
+    }
+
+    /// One with all that any family has.
+    pub(crate) fn with_everything() -> Config {
+        let qwen3 = json!({
+            "architectures": ["Qwen3ForCausalLM"], "head_dim": 6, "attention_bias": true,
+            "tie_word_embeddings": false, "use_sliding_window": true, "sliding_window": 3,
+            "max_window_layers": 1,
         });
-        LlamaConfig::parse(&serde_json::to_vec(&json).unwrap(), "config.json").unwrap()
+        let config = read(qwen3).unwrap();
+        Config { biases: Biases { input: true, output: true, mlp: true }, ..config }
     }
 
     #[track_caller]
-    fn refused(field: &str, value: Value) -> String {
-        let mut json = serde_json::to_value(small()).unwrap();
-        json[field] = value;
-        LlamaConfig::parse(json.to_string().as_bytes(), "m/config.json").unwrap_err().to_string()
+    fn refused(changes: Value) -> String {
+        read(changes).unwrap_err().to_string()
     }
 
     #[test]
     fn what_the_engine_cannot_do_is_refused_by_field() {
         assert_eq!(
-            refused("architectures", serde_json::json!(["GPT2LMHeadModel"])),
-            r#"m/config.json: architectures is ["GPT2LMHeadModel"], and this engine knows LlamaForCausalLM only"#
+            refused(json!({"architectures": ["GPT2LMHeadModel"]})),
+            "m/config.json: architectures is GPT2LMHeadModel, and this engine knows \
+             LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM"
         );
         assert_eq!(
-            refused("num_hidden_layers", 0.into()),
+            refused(json!({"num_hidden_layers": 0})),
             "m/config.json: num_hidden_layers must be 1 to 1024, found 0"
         );
         assert_eq!(
-            refused("num_key_value_heads", 3.into()),
+            refused(json!({"num_key_value_heads": 3})),
             "m/config.json: num_key_value_heads must divide num_attention_heads"
         );
         assert_eq!(
-            refused("rope_scaling", serde_json::json!({"factor": 8.0})),
-            "m/config.json: rope_scaling is set, which this engine does not know yet"
+            refused(json!({"rope_scaling": {"type": "longrope"}})),
+            "m/config.json: rope_scaling is of type longrope, and this engine knows default, \
+             linear, dynamic, llama3 and yarn"
         );
+        assert_eq!(
+            refused(json!({"rope_parameters": {"rope_type": "llama3", "factor": 8.0}})),
+            "m/config.json: rope_parameters says no low_freq_factor, which its type needs"
+        );
+        assert_eq!(
+            refused(json!({"quantization_config": {"quant_method": "gptq"}})),
+            "m/config.json: quantization_config says that the weights are quantised by gptq; take \
+             a folder with the plain weights, or a GGUF file"
+        );
+    }
+
+    #[test]
+    fn each_family_has_biases_norms_and_windows_of_its_own() {
+        let qwen2 =
+            read(json!({"architectures": ["Qwen2ForCausalLM"], "sliding_window": 8})).unwrap();
+        assert_eq!(qwen2.biases, Biases { input: true, output: false, mlp: false });
+        assert_eq!(qwen2.sliding, [None, None]);
+        let qwen3 = read(json!({"architectures": ["Qwen3ForCausalLM"]})).unwrap();
+        assert!(qwen3.has_head_norms);
+        assert_eq!(qwen3.heads.dim, 128);
+        let mistral = read(json!({"architectures": ["MistralForCausalLM"], "sliding_window": 8}));
+        assert_eq!(mistral.unwrap().sliding, [Some(8), Some(8)]);
+        let mixed = json!({
+            "architectures": ["Qwen2ForCausalLM"], "use_sliding_window": true, "sliding_window": 8,
+            "layer_types": ["full_attention", "sliding_attention"],
+        });
+        assert_eq!(read(mixed).unwrap().sliding, [None, Some(8)]);
+    }
+
+    #[test]
+    fn the_same_rope_is_read_from_what_either_version_writes() {
+        let four = json!({
+            "rope_theta": 500_000.0,
+            "rope_scaling": {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0,
+                             "high_freq_factor": 4.0, "original_max_position_embeddings": 8192},
+        });
+        let five = json!({
+            "rope_parameters": {"rope_theta": 500_000.0, "rope_type": "llama3", "factor": 8.0,
+                                "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+                                "original_max_position_embeddings": 8192},
+        });
+        let (four, five) = (read(four).unwrap(), read(five).unwrap());
+        assert_eq!(four.rope, five.rope);
+        assert_ne!(four.rope, small().rope);
     }
 }

@@ -73,6 +73,16 @@ pub enum Error {
         /// The shape that it has.
         found: Vec<usize>,
     },
+    /// A tensor's numbers are of a type that this engine does not read.
+    #[error("{file}: tensor {tensor} is of type {found}, and this engine reads F32, F16 and BF16")]
+    TensorType {
+        /// Which file.
+        file: String,
+        /// The tensor's name.
+        tensor: String,
+        /// What it is of.
+        found: String,
+    },
     /// A tokenizer cannot be read or used.
     #[error("{file}: the tokenizer failed")]
     Tokenizer {
@@ -89,9 +99,6 @@ pub enum Error {
         /// What the library says.
         source: BoxError,
     },
-    /// The arithmetic failed, which is a fault of the engine.
-    #[error("the engine's arithmetic failed")]
-    Compute(#[from] candle_core::Error),
     /// A loss or a gradient left the range of numbers while training.
     #[error("training diverged at step {step}; lower the learning rate")]
     Diverged {

@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use openai_api::{ApiError, FinishReason, Usage};
 
 use crate::error::Result;
-use crate::llama::Cache;
 use crate::model::LoadedModel;
+use crate::network::Cache;
 use crate::tokenizer::Incremental;
 
 /// How to choose, and when to stop.
@@ -51,10 +51,10 @@ pub(crate) fn generate(
     let room = model.window() - prompt.len();
     let limit = sampling.limit.map_or(room, |limit| limit.min(room));
     let mut chooser = Chooser::new(sampling);
-    let mut cache = Cache::new(model.llama.config());
+    let mut cache = Cache::new(model.network.config());
     let mut text = Incremental::new(&model.codec);
     let mut filter = StopFilter::new(&sampling.stop);
-    let mut logits = model.llama.advance(prompt, &mut cache)?;
+    let mut logits = model.network.advance(prompt, &mut cache);
     let mut count = 0;
     let reason = loop {
         let token = chooser.choose(&logits);
@@ -72,7 +72,7 @@ pub(crate) fn generate(
         if count >= limit {
             break FinishReason::Length;
         }
-        logits = model.llama.advance(&[token], &mut cache)?;
+        logits = model.network.advance(&[token], &mut cache);
     };
     let mut rest = filter.push(&text.finish()?);
     let reason = if filter.stopped() { FinishReason::Stop } else { reason };

@@ -7,6 +7,8 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use crate::config::Heads;
+
 /// `exp(x)`, exact to about 1e-7 of the value, in a form that compilers turn into vector code.
 #[inline(always)]
 fn exp(x: f32) -> f32 {
@@ -92,7 +94,6 @@ pub(crate) fn sum(x: &[f32], y: &[f32]) -> Vec<f32> {
 }
 
 /// `y += x`
-#[cfg(feature = "train")]
 pub(crate) fn accumulate(y: &mut [f32], x: &[f32]) {
     add_scaled(y, 1.0, x);
 }
@@ -200,65 +201,6 @@ pub(crate) fn swiglu_back(gate: &[f32], up: &[f32], grad: &[f32]) -> (Vec<f32>, 
     (by_gate, by_up)
 }
 
-/// The cosines and sines of the rotary position embedding, one row per position.
-#[derive(Debug)]
-pub(crate) struct RopeTables {
-    half: usize,
-    cos: Vec<f32>,
-    sin: Vec<f32>,
-}
-
-impl RopeTables {
-    pub(crate) fn new(head_dim: usize, theta: f64, positions: usize) -> Self {
-        let half = head_dim / 2;
-        let angle = |position: usize, i: usize| {
-            position as f64 * theta.powf(-((2 * i) as f64) / head_dim as f64)
-        };
-        let angles: Vec<f64> =
-            (0..positions).flat_map(|p| (0..half).map(move |i| angle(p, i))).collect();
-        Self {
-            half,
-            cos: angles.iter().map(|angle| angle.cos() as f32).collect(),
-            sin: angles.iter().map(|angle| angle.sin() as f32).collect(),
-        }
-    }
-
-    /// Turns each head of each row by its position's angles, or back if `direction` is `-1.0`.
-    ///
-    /// The halves of a head are paired as Hugging Face's `rotate_half` does.
-    pub(crate) fn rotate(
-        &self,
-        x: &[f32],
-        width: usize,
-        positions: &[u32],
-        direction: f32,
-    ) -> Vec<f32> {
-        let half = self.half;
-        let mut y = vec![0.0; x.len()];
-        let rows = y.chunks_exact_mut(width).zip(x.chunks_exact(width)).zip(positions);
-        for ((y, x), position) in rows {
-            let at = *position as usize * half;
-            let (cos, sin) = (&self.cos[at..at + half], &self.sin[at..at + half]);
-            for (y, x) in y.chunks_exact_mut(2 * half).zip(x.chunks_exact(2 * half)) {
-                for i in 0..half {
-                    let (c, s) = (cos[i], sin[i] * direction);
-                    y[i] = x[i] * c - x[i + half] * s;
-                    y[i + half] = x[i + half] * c + x[i] * s;
-                }
-            }
-        }
-        y
-    }
-}
-
-/// How the columns of queries, keys and values are divided into heads.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Heads {
-    pub(crate) query: usize,
-    pub(crate) key: usize,
-    pub(crate) dim: usize,
-}
-
 impl Heads {
     fn group(self) -> usize {
         self.query / self.key
@@ -283,14 +225,23 @@ pub(crate) struct Span {
 }
 
 impl Span {
-    /// The keys that the query in row `row` may look at.
-    fn visible(&self, row: usize) -> Range<usize> {
-        self.keys.start..self.keys.end - (self.queries.end - row) + 1
+    /// The keys that the query in row `row` may look at: at most the last `window`.
+    fn visible(&self, row: usize, window: Option<usize>) -> Range<usize> {
+        let end = self.keys.end - (self.queries.end - row) + 1;
+        let first = window.map_or(0, |window| end.saturating_sub(window));
+        self.keys.start.max(first)..end
     }
 }
 
-/// Causal attention inside each span; nothing looks across spans.
-pub(crate) fn attention(heads: Heads, spans: &[Span], q: &[f32], k: &[f32], v: &[f32]) -> Vec<f32> {
+/// Causal attention inside each span; nothing looks across spans, or further back than a window.
+pub(crate) fn attention(
+    heads: Heads,
+    window: Option<usize>,
+    spans: &[Span],
+    q: &[f32],
+    k: &[f32],
+    v: &[f32],
+) -> Vec<f32> {
     let tasks: Vec<_> =
         spans.iter().flat_map(|span| (0..heads.query).map(move |head| (span, head))).collect();
     let one = |(span, head): &(&Span, usize)| {
@@ -298,7 +249,7 @@ pub(crate) fn attention(heads: Heads, spans: &[Span], q: &[f32], k: &[f32], v: &
         let mut weights = vec![0.0; span.keys.len()];
         let mut part = vec![0.0; span.queries.len() * heads.dim];
         for (row, out) in span.queries.clone().zip(part.chunks_exact_mut(heads.dim)) {
-            let visible = span.visible(row);
+            let visible = span.visible(row, window);
             let weights = &mut weights[..visible.len()];
             attention_weights(heads, q, k, (row, *head), visible.clone(), weights);
             for (weight, row) in weights.iter().zip(visible) {
@@ -324,6 +275,7 @@ pub(crate) fn attention(heads: Heads, spans: &[Span], q: &[f32], k: &[f32], v: &
 #[cfg(feature = "train")]
 pub(crate) fn attention_back(
     heads: Heads,
+    window: Option<usize>,
     spans: &[Span],
     (q, k, v): (&[f32], &[f32], &[f32]),
     out: &[f32],
@@ -343,13 +295,14 @@ pub(crate) fn attention_back(
                     let head = key_head * heads.group() + member;
                     let mut by_q = vec![0.0; span.queries.len() * dim];
                     for (row, by_q) in span.queries.clone().zip(by_q.chunks_exact_mut(dim)) {
-                        let visible = span.visible(row);
+                        let visible = span.visible(row, window);
                         let weights = &mut weights[..visible.len()];
                         attention_weights(heads, q, k, (row, head), visible.clone(), weights);
                         let at = heads.at(row, heads.query, head);
                         let (query, grad) = (&q[at.clone()], &grad[at.clone()]);
                         let mean = dot(&out[at], grad);
                         let keys = by_k.chunks_exact_mut(dim).zip(by_v.chunks_exact_mut(dim));
+                        let keys = keys.skip(visible.start - span.keys.start);
                         for ((weight, row), (by_k, by_v)) in weights.iter().zip(visible).zip(keys) {
                             let at = heads.at(row, heads.key, *key_head);
                             let by_score =
@@ -422,30 +375,27 @@ pub(crate) fn log_probs(logits: &[f32], targets: &[u32]) -> Vec<f32> {
         .collect()
 }
 
-/// The gradient of [`log_probs`] by the logits.
+/// The gradient of [`log_probs`] by the logits, in their place.
 ///
 /// With a `smoothing` above 0, that of a mean instead: so much of each target's log-probability
 /// gives way to the average over all tokens (Szegedy et al. 2016).
 #[cfg(feature = "train")]
 pub(crate) fn log_probs_back(
-    logits: &[f32],
+    mut logits: Vec<f32>,
     targets: &[u32],
     grad: &[f32],
     smoothing: f32,
 ) -> Vec<f32> {
     let width = logits.len() / targets.len().max(1);
     let share = smoothing / width.max(1) as f32;
-    let mut by_logits = logits.to_vec();
-    by_logits.par_chunks_mut(width.max(1)).zip(targets).zip(grad).for_each(
-        |((row, target), grad)| {
-            softmax(row);
-            for value in row.iter_mut() {
-                *value = grad * (share - *value);
-            }
-            row[*target as usize] += grad * (1.0 - smoothing);
-        },
-    );
-    by_logits
+    logits.par_chunks_mut(width.max(1)).zip(targets).zip(grad).for_each(|((row, target), grad)| {
+        softmax(row);
+        for value in row.iter_mut() {
+            *value = grad * (share - *value);
+        }
+        row[*target as usize] += grad * (1.0 - smoothing);
+    });
+    logits
 }
 
 /// Values handled side by side.
@@ -518,22 +468,30 @@ mod tests {
     #[cfg(feature = "train")]
     #[test]
     fn the_gradient_of_attention_agrees_with_differences() {
+        for window in [None, Some(2)] {
+            check_attention(window);
+        }
+    }
+
+    #[cfg(feature = "train")]
+    #[track_caller]
+    fn check_attention(window: Option<usize>) {
         let heads = Heads { query: 4, key: 2, dim: 6 };
         let spans = [Span { queries: 0..4, keys: 0..4 }, Span { queries: 4..7, keys: 4..7 }];
         let (q, k, v) = (noise(1, 7 * 24), noise(2, 7 * 12), noise(3, 7 * 12));
         let grad = noise(4, 7 * 24);
-        let out = attention(heads, &spans, &q, &k, &v);
-        let (by_q, by_k, by_v) = attention_back(heads, &spans, (&q, &k, &v), &out, &grad);
-        check_gradient(&q, &by_q, |q| total(&attention(heads, &spans, q, &k, &v), &grad));
-        check_gradient(&k, &by_k, |k| total(&attention(heads, &spans, &q, k, &v), &grad));
-        check_gradient(&v, &by_v, |v| total(&attention(heads, &spans, &q, &k, v), &grad));
+        let out = attention(heads, window, &spans, &q, &k, &v);
+        let (by_q, by_k, by_v) = attention_back(heads, window, &spans, (&q, &k, &v), &out, &grad);
+        check_gradient(&q, &by_q, |q| total(&attention(heads, window, &spans, q, &k, &v), &grad));
+        check_gradient(&k, &by_k, |k| total(&attention(heads, window, &spans, &q, k, &v), &grad));
+        check_gradient(&v, &by_v, |v| total(&attention(heads, window, &spans, &q, &k, v), &grad));
     }
 
     #[cfg(feature = "train")]
     #[test]
     fn the_gradient_of_log_probs_agrees_with_differences() {
         let (logits, targets, grad) = (noise(1, 33), [2, 0, 10], noise(2, 3));
-        let by_logits = log_probs_back(&logits, &targets, &grad, 0.0);
+        let by_logits = log_probs_back(logits.clone(), &targets, &grad, 0.0);
         check_gradient(&logits, &by_logits, |x| total(&log_probs(x, &targets), &grad));
     }
 
@@ -541,7 +499,7 @@ mod tests {
     #[test]
     fn so_does_the_gradient_of_smoothed_log_probs() {
         let (logits, targets, grad) = (noise(1, 33), [2, 0, 10], noise(2, 3));
-        let by_logits = log_probs_back(&logits, &targets, &grad, 0.25);
+        let by_logits = log_probs_back(logits.clone(), &targets, &grad, 0.25);
         check_gradient(&logits, &by_logits, |x| {
             let every = (0..11).map(|token| total(&log_probs(x, &[token; 3]), &grad));
             0.75 * total(&log_probs(x, &targets), &grad) + 0.25 * every.sum::<f64>() / 11.0
@@ -549,24 +507,13 @@ mod tests {
     }
 
     #[test]
-    fn turning_back_undoes_the_rotation_and_keeps_lengths() {
-        let tables = RopeTables::new(8, 10_000.0, 16);
-        let x = noise(1, 3 * 16);
-        let turned = tables.rotate(&x, 16, &[0, 5, 15], 1.0);
-        assert_eq!(turned[..16], x[..16]);
-        assert!((dot(&turned, &turned) - dot(&x, &x)).abs() < 1e-4);
-        let back = tables.rotate(&turned, 16, &[0, 5, 15], -1.0);
-        assert!(back.iter().zip(&x).all(|(a, b)| (a - b).abs() < 1e-5));
-    }
-
-    #[test]
     fn a_span_cannot_see_another() {
         let heads = Heads { query: 2, key: 1, dim: 4 };
         let (q, k, v) = (noise(1, 5 * 8), noise(2, 5 * 4), noise(3, 5 * 4));
         let both = [Span { queries: 0..2, keys: 0..2 }, Span { queries: 2..5, keys: 2..5 }];
-        let packed = attention(heads, &both, &q, &k, &v);
+        let packed = attention(heads, None, &both, &q, &k, &v);
         let alone = [Span { queries: 0..3, keys: 0..3 }];
-        let second = attention(heads, &alone, &q[16..], &k[8..], &v[8..]);
+        let second = attention(heads, None, &alone, &q[16..], &k[8..], &v[8..]);
         assert_eq!(packed[16..], second);
     }
 }

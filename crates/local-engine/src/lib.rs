@@ -3,15 +3,18 @@
 mod config;
 mod engine;
 mod error;
+mod files;
 mod generate;
 mod image_facts;
 mod kernels;
-mod llama;
+mod matmul;
 mod model;
 mod models;
-mod ops;
+mod network;
 mod request;
+mod rope;
 mod template;
+mod tensor;
 mod tokenizer;
 #[cfg(feature = "train")]
 mod train;

@@ -3,17 +3,18 @@
 use openai_api::ApiError;
 use serde::Deserialize;
 
-use crate::config::{LlamaConfig, TokenIds};
+use crate::config::{Config, TokenIds};
 use crate::error::{Error, Result};
-use crate::llama::Llama;
+use crate::files::{CONFIG, GENERATION_CONFIG, ModelFiles, TOKENIZER, WEIGHTS};
+use crate::network::Network;
 use crate::template::{ChatTemplate, Turn};
 use crate::tokenizer::TextCodec;
-use crate::weights::{CONFIG, GENERATION_CONFIG, ModelFiles, TOKENIZER, WEIGHTS};
+use crate::weights;
 
 /// A model ready to answer.
 #[derive(Debug)]
 pub(crate) struct LoadedModel {
-    pub(crate) llama: Llama,
+    pub(crate) network: Network,
     pub(crate) codec: TextCodec,
     pub(crate) template: ChatTemplate,
     pub(crate) habits: Habits,
@@ -44,14 +45,14 @@ struct GenerationConfig {
 impl LoadedModel {
     pub(crate) fn load(files: &ModelFiles) -> Result<Self> {
         let config = read_config(files)?;
-        let llama = Llama::new(config, &files.read_tensors()?, &files.display(WEIGHTS))?;
-        Self::with_network(llama, files)
+        let network = Network::new(config, weights::read(files)?, &files.display(WEIGHTS))?;
+        Self::with_network(network, files)
     }
 
     /// Puts a network together with the other files of its folder.
-    pub(crate) fn with_network(llama: Llama, files: &ModelFiles) -> Result<Self> {
+    pub(crate) fn with_network(network: Network, files: &ModelFiles) -> Result<Self> {
         let (codec, template) = (TextCodec::load(files)?, ChatTemplate::load(files)?);
-        let (rows, vocab_size) = (codec.rows(), llama.config().vocab_size);
+        let (rows, vocab_size) = (codec.rows(), network.config().vocabulary);
         if rows > vocab_size {
             let problem = format!(
                 "is {vocab_size}, and {} needs {rows}; copy the model folder anew",
@@ -63,13 +64,13 @@ impl LoadedModel {
                 problem,
             });
         }
-        let habits = read_habits(files, llama.config(), &codec, &template)?;
-        Ok(Self { llama, codec, template, habits })
+        let habits = read_habits(files, network.config(), &codec, &template)?;
+        Ok(Self { network, codec, template, habits })
     }
 
     /// How many tokens a conversation and its answer may take together.
     pub(crate) fn window(&self) -> usize {
-        self.llama.config().max_position_embeddings
+        self.network.config().window
     }
 
     /// The tokens that the model is to continue.
@@ -87,13 +88,13 @@ impl LoadedModel {
     }
 }
 
-pub(crate) fn read_config(files: &ModelFiles) -> Result<LlamaConfig> {
-    LlamaConfig::parse(&files.read(CONFIG)?, &files.display(CONFIG))
+pub(crate) fn read_config(files: &ModelFiles) -> Result<Config> {
+    Config::parse(&files.read(CONFIG)?, &files.display(CONFIG))
 }
 
 fn read_habits(
     files: &ModelFiles,
-    config: &LlamaConfig,
+    config: &Config,
     codec: &TextCodec,
     template: &ChatTemplate,
 ) -> Result<Habits> {
@@ -102,8 +103,8 @@ fn read_habits(
         Some(bytes) => serde_json::from_slice(&bytes)
             .map_err(|source| Error::Json { file: files.display(GENERATION_CONFIG), source })?,
     };
-    let ids = stated.eos_token_id.as_ref().or(config.eos_token_id.as_ref());
-    let mut end = ids.map(|ids| ids.as_slice().to_vec()).unwrap_or_default();
+    let stated_end = stated.eos_token_id.as_ref().map(TokenIds::as_slice);
+    let mut end = stated_end.unwrap_or(&config.end).to_vec();
     // A chat template may close messages with a token that the lists leave out.
     end.extend(template.eos_token().and_then(|token| codec.token_id(token)));
     let temperature = if stated.do_sample { stated.temperature.unwrap_or(1.0) } else { 0.0 };

@@ -8,8 +8,8 @@ use openai_api::{ApiError, Model, ModelId};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::files::ModelFiles;
 use crate::model::{LoadedModel, read_config};
-use crate::weights::ModelFiles;
 
 /// Finds models by id, and keeps the latest used ones in memory.
 #[derive(Debug)]
@@ -116,7 +116,7 @@ fn describe(id: ModelId, files: &ModelFiles) -> Model {
         job: None,
     });
     let model = Model::new(id).with_created(about.created).with_owned_by(about.owned_by);
-    let window = read_config(files).ok().map(|config| config.max_position_embeddings);
+    let window = read_config(files).ok().map(|config| config.window);
     match window.and_then(|window| u32::try_from(window).ok()) {
         Some(window) => model.with_context_window(window),
         None => model,

@@ -7,7 +7,7 @@ use openai_api::ApiError;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::weights::{ModelFiles, TOKENIZER_CONFIG};
+use crate::files::{ModelFiles, TOKENIZER_CONFIG};
 
 /// One message as templates know it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

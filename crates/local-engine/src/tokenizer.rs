@@ -6,7 +6,7 @@ use std::ops::Range;
 use tokenizers::Tokenizer;
 
 use crate::error::{Error, Result};
-use crate::weights::{ModelFiles, TOKENIZER};
+use crate::files::{ModelFiles, TOKENIZER};
 
 /// A model's tokenizer.
 #[derive(Debug)]

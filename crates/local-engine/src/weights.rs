@@ -1,101 +1,191 @@
-//! The files of a model: in a folder, or part of the program.
+//! Weights in the format of [safetensors](https://huggingface.co/docs/safetensors): in one file, or
+//! in several with an index.
 
-use std::borrow::Cow;
-use std::io::ErrorKind;
-use std::path::PathBuf;
-
-use candle_core::{DType, Device};
+use std::collections::BTreeMap;
 #[cfg(feature = "train")]
-use {candle_core::Tensor, std::collections::HashMap, std::path::Path};
+use std::{collections::HashMap, path::Path};
+
+use half::{bf16, f16};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde::Deserialize;
 
 #[cfg(feature = "train")]
-use crate::config::LlamaConfig;
+use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::llama::Tensors;
+use crate::files::{ModelFiles, WEIGHTS, WEIGHTS_INDEX};
+use crate::tensor::{Tensor, Tensors};
 
-/// Where a model's files are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum ModelFiles {
-    /// In a folder.
-    Folder(PathBuf),
-    /// In the program itself: the model's name, and the names and contents of its files.
-    Embedded(&'static str, &'static [(&'static str, &'static [u8])]),
+/// The fields of an index that this engine reads.
+#[derive(Deserialize)]
+struct Index {
+    /// The file that each tensor lies in.
+    weight_map: BTreeMap<String, String>,
 }
 
-impl ModelFiles {
-    /// How people would name the file.
-    pub(crate) fn display(&self, name: &str) -> String {
-        match self {
-            Self::Folder(folder) => folder.join(name).display().to_string(),
-            Self::Embedded(model, _) => format!("{model}/{name}"),
-        }
-    }
-
-    pub(crate) fn read(&self, name: &str) -> Result<Cow<'static, [u8]>> {
-        match self {
-            Self::Folder(folder) => {
-                let path = folder.join(name);
-                std::fs::read(&path).map(Cow::Owned).map_err(Error::io("read", path))
-            }
-            Self::Embedded(_, files) => match files.iter().find(|(file, _)| *file == name) {
-                Some((_, bytes)) => Ok(Cow::Borrowed(bytes)),
-                None => Err(Error::io("read", self.display(name))(ErrorKind::NotFound.into())),
-            },
-        }
-    }
-
-    /// Like [`read`](Self::read), for a file that a model may leave out.
-    pub(crate) fn read_if_present(&self, name: &str) -> Result<Option<Cow<'static, [u8]>>> {
-        match self.read(name) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Reads `model.safetensors`, whatever float type it is in, as `f32`.
-    pub(crate) fn read_tensors(&self) -> Result<Tensors> {
-        let file = self.display(WEIGHTS);
-        let bytes = self.read(WEIGHTS)?;
-        let tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu)
-            .map_err(|source| Error::Weights { file, source: source.into() })?;
-        let to_f32 = |(name, tensor): (String, candle_core::Tensor)| {
-            Ok((name, tensor.to_dtype(DType::F32)?))
+/// Reads all tensors of a model, whatever float type they are in.
+pub(crate) fn read(files: &ModelFiles) -> Result<Tensors> {
+    let mut tensors = Tensors::new();
+    for name in names(files)? {
+        let file = files.display(&name);
+        let bytes = files.read(&name)?;
+        let damaged = |source: safetensors::SafeTensorError| Error::Weights {
+            file: file.clone(),
+            source: source.into(),
         };
-        tensors.into_iter().map(to_f32).collect()
+        for (tensor, view) in SafeTensors::deserialize(&bytes).map_err(damaged)?.iter() {
+            let values = values(&view).ok_or_else(|| Error::TensorType {
+                file: file.clone(),
+                tensor: tensor.to_owned(),
+                found: view.dtype().to_string(),
+            })?;
+            tensors.insert(tensor.to_owned(), Tensor::new(view.shape().to_vec(), values));
+        }
     }
+    Ok(tensors)
 }
 
-/// Writes the tensors of a model as `f16`, in an order that depends on their names only.
+/// The files that a model's weights lie in.
+fn names(files: &ModelFiles) -> Result<Vec<String>> {
+    let Some(bytes) = files.read_if_present(WEIGHTS_INDEX)? else {
+        return Ok(vec![WEIGHTS.to_owned()]);
+    };
+    let file = files.display(WEIGHTS_INDEX);
+    let index: Index = serde_json::from_slice(&bytes)
+        .map_err(|source| Error::Json { file: file.clone(), source })?;
+    let mut names: Vec<String> = index.weight_map.into_values().collect();
+    names.sort();
+    names.dedup();
+    // An index may come from anywhere, and is not to name a file that lies elsewhere.
+    let is_plain = |name: &&String| name.contains(['/', '\\']) || name.starts_with('.');
+    if let Some(name) = names.iter().find(is_plain) {
+        let problem = format!("names {name:?}, which is no file beside it");
+        return Err(Error::Config { file, field: "weight_map", problem });
+    }
+    Ok(names)
+}
+
+/// The values of a tensor; `None` if they are not floats that this engine knows.
+fn values(view: &TensorView<'_>) -> Option<Vec<f32>> {
+    let data = view.data();
+    let pairs = || data.chunks_exact(2).map(|bytes| [bytes[0], bytes[1]]);
+    Some(match view.dtype() {
+        Dtype::F32 => {
+            let fours = data.chunks_exact(4).map(|it| [it[0], it[1], it[2], it[3]]);
+            fours.map(f32::from_le_bytes).collect()
+        }
+        Dtype::F16 => pairs().map(|bytes| f16::from_le_bytes(bytes).to_f32()).collect(),
+        Dtype::BF16 => pairs().map(|bytes| bf16::from_le_bytes(bytes).to_f32()).collect(),
+        _ => return None,
+    })
+}
+
+/// Writes the tensors of a model as `f16`.
 ///
 /// # Errors
 ///
 /// [`Error::NotFinite`] if a value lies outside the range of `f16`.
 #[cfg(feature = "train")]
-pub(crate) fn write_tensors(config: &LlamaConfig, tensors: &Tensors, folder: &Path) -> Result<()> {
+pub(crate) fn write<'t>(
+    config: &Config,
+    tensors: impl Iterator<Item = &'t Tensor>,
+    folder: &Path,
+) -> Result<()> {
     let path = folder.join(WEIGHTS);
-    let mut halves: Vec<(String, Tensor)> = Vec::new();
-    for (name, _) in config.tensors() {
-        let half = tensors[&name].to_dtype(DType::F16)?;
-        let written = half.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
-        if !written.iter().all(|value| value.is_finite()) {
-            return Err(Error::NotFinite { file: path.display().to_string(), tensor: name });
+    let file = || path.display().to_string();
+    let mut halves = Vec::new();
+    for ((name, _), tensor) in config.tensors().into_iter().zip(tensors) {
+        let half = tensor.values().iter().map(|value| f16::from_f32(*value));
+        if !half.clone().all(f16::is_finite) {
+            return Err(Error::NotFinite { file: file(), tensor: name });
         }
-        halves.push((name, half));
+        let bytes: Vec<u8> = half.flat_map(f16::to_le_bytes).collect();
+        halves.push((name, tensor.shape().to_vec(), bytes));
     }
+    let damaged = |source: safetensors::SafeTensorError| Error::Weights {
+        file: file(),
+        source: source.into(),
+    };
+    let views = halves
+        .iter()
+        .map(|(name, shape, bytes)| Ok((name, TensorView::new(Dtype::F16, shape.clone(), bytes)?)))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(damaged)?;
     // What `transformers` looks for before it reads a file.
     let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-    let bytes = safetensors::serialize(halves, Some(metadata)).map_err(|source| {
-        Error::Weights { file: path.display().to_string(), source: source.into() }
-    })?;
-    std::fs::write(&path, bytes).map_err(Error::io("write", path))
+    let bytes = safetensors::serialize(views, Some(metadata)).map_err(damaged)?;
+    std::fs::write(&path, bytes).map_err(Error::io("write", &path))
 }
 
-pub(crate) const CONFIG: &str = "config.json";
-pub(crate) const WEIGHTS: &str = "model.safetensors";
-pub(crate) const TOKENIZER: &str = "tokenizer.json";
-pub(crate) const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
-pub(crate) const GENERATION_CONFIG: &str = "generation_config.json";
-/// What a model was trained on by this engine, to rehearse when it learns more.
-#[cfg(feature = "train")]
-pub(crate) const TRAINING_SET: &str = "training_set.jsonl";
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn write_file(folder: &Path, name: &str, tensors: &[(&str, Dtype, Vec<u8>)]) {
+        let views = tensors.iter().map(|(name, dtype, bytes)| {
+            let width = bytes.len() * 8 / dtype.bitsize();
+            (*name, TensorView::new(*dtype, vec![1, width], bytes).unwrap())
+        });
+        let bytes = safetensors::serialize(views.collect::<Vec<_>>(), None).unwrap();
+        std::fs::write(folder.join(name), bytes).unwrap();
+    }
+
+    fn read_folder(folder: &Path) -> Result<Tensors, String> {
+        let files = ModelFiles::Folder(folder.to_owned());
+        let place = format!("{}/", folder.display());
+        read(&files).map_err(|error| error.to_string().replace(&place, ""))
+    }
+
+    fn single(dtype: Dtype, bytes: Vec<u8>) -> Result<Tensors, String> {
+        let folder = tempfile::tempdir().unwrap();
+        write_file(folder.path(), WEIGHTS, &[("a", dtype, bytes)]);
+        read_folder(folder.path())
+    }
+
+    #[test]
+    fn each_type_of_float_is_read() {
+        let f32s = [1.5_f32, -2.0].iter().flat_map(|it| it.to_le_bytes()).collect();
+        let f16s = [1.5, -2.0].map(f16::from_f32).iter().flat_map(|it| it.to_le_bytes()).collect();
+        let bf16s =
+            [1.5, -2.0].map(bf16::from_f32).iter().flat_map(|it| it.to_le_bytes()).collect();
+        for (dtype, bytes) in [(Dtype::F32, f32s), (Dtype::F16, f16s), (Dtype::BF16, bf16s)] {
+            let tensors = single(dtype, bytes).unwrap();
+            assert_eq!(tensors["a"], Tensor::new(vec![1, 2], vec![1.5, -2.0]));
+        }
+        assert_eq!(
+            single(Dtype::I8, vec![1]).unwrap_err(),
+            "model.safetensors: tensor a is of type I8, and this engine reads F32, F16 and BF16"
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_cut_short_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        write_file(folder.path(), WEIGHTS, &[("a", Dtype::F32, vec![0; 64])]);
+        let whole = std::fs::read(folder.path().join(WEIGHTS)).unwrap();
+        for end in 0..whole.len() {
+            std::fs::write(folder.path().join(WEIGHTS), &whole[..end]).unwrap();
+            let error = read_folder(folder.path()).unwrap_err();
+            assert!(error.starts_with("model.safetensors is cut short or damaged"), "{error}");
+        }
+    }
+
+    #[test]
+    fn several_files_are_read_by_their_index() {
+        let folder = tempfile::tempdir().unwrap();
+        write_file(folder.path(), "one.safetensors", &[("a", Dtype::F32, vec![0; 4])]);
+        write_file(folder.path(), "two.safetensors", &[("b", Dtype::F32, vec![0; 8])]);
+        let index = folder.path().join(WEIGHTS_INDEX);
+        let json = r#"{"weight_map": {"a": "one.safetensors", "b": "two.safetensors"}}"#;
+        std::fs::write(&index, json).unwrap();
+        assert_eq!(read_folder(folder.path()).unwrap().len(), 2);
+        std::fs::write(&index, r#"{"weight_map": {"a": "../one.safetensors"}}"#).unwrap();
+        assert_eq!(
+            read_folder(folder.path()).unwrap_err(),
+            r#"model.safetensors.index.json: weight_map names "../one.safetensors", which is no file beside it"#
+        );
+        std::fs::write(&index, r#"{"weight_map": {"a": "three.safetensors"}}"#).unwrap();
+        assert_eq!(read_folder(folder.path()).unwrap_err(), "could not read three.safetensors");
+    }
+}

@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use candle_core::{Device, Tensor};
 use openai_api::Message;
 use tokenizers::decoders::byte_level::ByteLevel;
 use tokenizers::models::bpe::{BPE, BpeTrainer};
@@ -12,18 +11,17 @@ use tokenizers::{AddedToken, DecoderWrapper, NormalizerWrapper, TokenizerBuilder
 use tokenizers::{PostProcessorWrapper, PreTokenizerWrapper};
 use trainer::{Dataset, Example, Label, Metrics};
 
-use crate::config::LlamaConfig;
+use crate::config::Config;
 use crate::error::{BoxError, Error, Result};
-use crate::llama::{Llama, Tensors};
+use crate::files::{CONFIG, GENERATION_CONFIG, ModelFiles, TOKENIZER, TOKENIZER_CONFIG};
 use crate::model::{LoadedModel, read_config};
 use crate::models::ABOUT;
+use crate::network::Network;
+use crate::tensor::{Tensor, Tensors};
 use crate::train::encode::{Encoded, Encoder};
-use crate::train::optimizer::Weights;
 use crate::train::run::{Observer, Plan, Run};
 use crate::train::{memory, objective};
-use crate::weights::{
-    CONFIG, GENERATION_CONFIG, ModelFiles, TOKENIZER, TOKENIZER_CONFIG, write_tensors,
-};
+use crate::weights;
 
 /// Trains a base model from a folder of CSV files: its tokenizer, then its weights.
 ///
@@ -122,9 +120,9 @@ impl BaseModel {
         write_json(folder, ABOUT, &serde_json::json!({"created": CREATED, "owned_by": "attune"}))?;
 
         let config = read_config(&files)?;
-        let tensors = first_weights(&config, self.seed)?;
-        let llama = Llama::new(config.clone(), &tensors, "the first weights")?;
-        let model = LoadedModel::with_network(llama, &files)?;
+        let tensors = first_weights(&config, self.seed);
+        let network = Network::new(config.clone(), tensors, "the first weights")?;
+        let model = LoadedModel::with_network(network, &files)?;
         let (held_out, trained): (Vec<_>, Vec<_>) =
             examples.into_iter().enumerate().partition(|(i, _)| i % HELD_OUT == HELD_OUT - 1);
         let strip = |examples: Vec<(usize, Example)>| -> Vec<Example> {
@@ -139,7 +137,7 @@ impl BaseModel {
         }
 
         let mut watcher = Watcher { progress };
-        let mut run = Run::new(&config, &tensors, &valid, &mut watcher)?;
+        let mut run = Run::new(model.network.clone(), &valid, &mut watcher);
         let plan = Plan {
             epochs: self.epochs,
             batch_size: 16,
@@ -150,19 +148,19 @@ impl BaseModel {
             seed: self.seed,
         };
         run.supervised(&train, &[], &plan)?;
-        let (tokens, tensors) = (run.tokens, run.weights.snapshot()?);
-        write_tensors(&config, &tensors, folder)?;
+        let Run { network, tokens, .. } = run;
+        weights::write(&config, network.tensors(), folder)?;
         memory::write(&memory::add(&trained, Vec::new()), folder)?;
         // Measured on what was written, which is rounded.
         let model = LoadedModel::load(&files)?;
-        let loss = |examples: &[Encoded]| objective::mean_loss(&model.llama, examples);
+        let loss = |examples: &[Encoded]| objective::mean_loss(&model.network, examples);
         Ok(BaseModelReport {
             parameters: config.parameters(),
             vocabulary,
             examples: trained.len(),
             held_out: valid.len(),
-            train_loss: loss(&train)?,
-            valid_loss: loss(&valid)?,
+            train_loss: loss(&train),
+            valid_loss: loss(&valid),
             tokens,
         })
     }
@@ -195,7 +193,7 @@ impl<F: FnMut(&Metrics)> Observer for Watcher<F> {
         ControlFlow::Continue(())
     }
 
-    fn epoch_ended(&mut self, _steps: u64, _weights: &Weights) -> Result<()> {
+    fn epoch_ended(&mut self, _steps: u64, _network: &Network) -> Result<()> {
         Ok(())
     }
 }
@@ -335,9 +333,9 @@ fn write_json(folder: &Path, name: &str, value: &serde_json::Value) -> Result<()
 }
 
 /// Small random weights; what adds to the residual stream is smaller the deeper the network.
-fn first_weights(config: &LlamaConfig, seed: u64) -> Result<Tensors> {
+fn first_weights(config: &Config, seed: u64) -> Tensors {
     let mut rng = fastrand::Rng::with_seed(seed);
-    let deep = 1.0 / (2.0 * config.num_hidden_layers as f64).sqrt();
+    let deep = 1.0 / (2.0 * config.layers as f64).sqrt();
     let tensors = config.tensors().into_iter().map(|(name, shape)| {
         let count = shape.iter().product();
         let spread = if name.contains("o_proj") || name.contains("down_proj") {
@@ -350,7 +348,7 @@ fn first_weights(config: &LlamaConfig, seed: u64) -> Result<Tensors> {
         } else {
             (0..count).map(|_| (normal(&mut rng) * spread) as f32).collect()
         };
-        Ok((name, Tensor::from_vec(values, shape, &Device::Cpu)?))
+        (name, Tensor::new(shape, values))
     });
     tensors.collect()
 }

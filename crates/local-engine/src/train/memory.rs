@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use trainer::{Example, Preference};
 
 use crate::error::{Error, Result};
-use crate::weights::{ModelFiles, TRAINING_SET};
+use crate::files::{ModelFiles, TRAINING_SET};
 
 /// One remembered conversation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -2,8 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::error::Result;
-use crate::llama::{Gradients, Llama, Packed, Pass};
+use crate::network::{Gradients, Network, Packed, Pass};
 use crate::train::encode::Encoded;
 
 /// The summed negative log-probability of each example's targets, and the gradients of their sum
@@ -12,26 +11,26 @@ use crate::train::encode::Encoded;
 /// The gradients, not the losses, are those of targets of which the share `smoothing` is spread
 /// over all tokens.
 pub(crate) fn supervised(
-    llama: &Llama,
+    network: &Network,
     examples: &[&Encoded],
     scale: f64,
     smoothing: f64,
-) -> Result<(Vec<f64>, Gradients)> {
-    let pass = forward(llama, examples)?;
+) -> (Vec<f64>, Gradients) {
+    let pass = forward(network, examples);
     let losses = log_probs(&pass, examples).map(|log_prob| -log_prob).collect();
     let by_log_probs = vec![-scale as f32; pass.log_probs().len()];
-    Ok((losses, pass.backward(&by_log_probs, smoothing as f32)?))
+    (losses, pass.backward(&by_log_probs, smoothing as f32))
 }
 
 /// The loss per target over many examples.
-pub(crate) fn mean_loss(llama: &Llama, examples: &[Encoded]) -> Result<f64> {
+pub(crate) fn mean_loss(network: &Network, examples: &[Encoded]) -> f64 {
     let sum = |batch: &Vec<&Encoded>| {
-        let pass = forward(llama, batch)?;
-        Ok(-log_probs(&pass, batch).sum::<f64>())
+        let pass = forward(network, batch);
+        -log_probs(&pass, batch).sum::<f64>()
     };
-    let sums: Vec<f64> = batches(examples).par_iter().map(sum).collect::<Result<_>>()?;
+    let sums: Vec<f64> = batches(examples).par_iter().map(sum).collect();
     let targets: usize = examples.iter().map(|example| example.targets.len()).sum();
-    Ok(sums.iter().sum::<f64>() / targets.max(1) as f64)
+    sums.iter().sum::<f64>() / targets.max(1) as f64
 }
 
 /// The direct-preference loss of each `[preferred, rejected]` pair, and the gradients of their sum
@@ -39,14 +38,14 @@ pub(crate) fn mean_loss(llama: &Llama, examples: &[Encoded]) -> Result<f64> {
 ///
 /// `reference` holds, pair by pair, how much likelier the frozen model finds the preferred answer.
 pub(crate) fn preferences(
-    llama: &Llama,
+    network: &Network,
     pairs: &[&[Encoded; 2]],
     reference: &[f64],
     beta: f64,
     scale: f64,
-) -> Result<(Vec<f64>, Gradients)> {
+) -> (Vec<f64>, Gradients) {
     let examples: Vec<&Encoded> = pairs.iter().flat_map(|pair| pair.iter()).collect();
-    let pass = forward(llama, &examples)?;
+    let pass = forward(network, &examples);
     let log_probs: Vec<f64> = log_probs(&pass, &examples).collect();
     let (mut losses, mut by_log_probs) = (Vec::new(), Vec::new());
     for ((pair, both), reference) in pairs.iter().zip(log_probs.chunks_exact(2)).zip(reference) {
@@ -58,27 +57,27 @@ pub(crate) fn preferences(
         by_log_probs.extend(vec![pull; pair[0].targets.len()]);
         by_log_probs.extend(vec![-pull; pair[1].targets.len()]);
     }
-    Ok((losses, pass.backward(&by_log_probs, 0.0)?))
+    (losses, pass.backward(&by_log_probs, 0.0))
 }
 
 /// How much likelier the model finds each preferred answer than the rejected one, in nats.
-pub(crate) fn margins(llama: &Llama, pairs: &[[Encoded; 2]]) -> Result<Vec<f64>> {
+pub(crate) fn margins(network: &Network, pairs: &[[Encoded; 2]]) -> Vec<f64> {
     let margin = |pair: &[Encoded; 2]| {
         let examples: Vec<&Encoded> = pair.iter().collect();
-        let pass = forward(llama, &examples)?;
+        let pass = forward(network, &examples);
         let log_probs: Vec<f64> = log_probs(&pass, &examples).collect();
-        Ok(log_probs[0] - log_probs[1])
+        log_probs[0] - log_probs[1]
     };
     pairs.par_iter().map(margin).collect()
 }
 
-fn forward<'a>(llama: &'a Llama, examples: &[&Encoded]) -> Result<Pass<'a>> {
+fn forward<'a>(network: &'a Network, examples: &[&Encoded]) -> Pass<'a> {
     let batch = Packed::new(examples.iter().map(|example| &example.input[..]));
     let starts: Vec<usize> = batch.rows().map(|rows| rows.start).collect();
     let targets = examples.iter().zip(starts).flat_map(|(example, start)| {
         example.targets.iter().map(move |(row, token)| (start + row, *token))
     });
-    Pass::forward(llama, batch, targets)
+    Pass::forward(network, batch, targets)
 }
 
 /// The summed log-probability of each example's targets.

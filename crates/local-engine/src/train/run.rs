@@ -5,12 +5,11 @@ use std::time::Instant;
 
 use trainer::Metrics;
 
-use crate::config::LlamaConfig;
 use crate::error::Result;
-use crate::llama::{Llama, Tensors};
+use crate::network::Network;
 use crate::train::encode::Encoded;
 use crate::train::objective::{self, mean_loss};
-use crate::train::optimizer::{Rates, Weights, schedule};
+use crate::train::optimizer::{Optimizer, Rates, schedule};
 
 /// How to train.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,13 +41,13 @@ pub(crate) trait Observer {
     fn message(&mut self, text: String) -> ControlFlow<()>;
 
     /// After each epoch, with the steps done so far.
-    fn epoch_ended(&mut self, steps: u64, weights: &Weights) -> Result<()>;
+    fn epoch_ended(&mut self, steps: u64, network: &Network) -> Result<()>;
 }
 
 /// Weights in training, what was spent on them, and who watches.
 pub(crate) struct Run<'a> {
-    llama: Llama,
-    pub(crate) weights: Weights,
+    pub(crate) network: Network,
+    optimizer: Optimizer,
     validation: &'a [Encoded],
     observer: &'a mut dyn Observer,
     begun: Instant,
@@ -65,15 +64,12 @@ pub(crate) enum Ended {
 
 impl<'a> Run<'a> {
     pub(crate) fn new(
-        config: &LlamaConfig,
-        tensors: &Tensors,
+        network: Network,
         validation: &'a [Encoded],
         observer: &'a mut dyn Observer,
-    ) -> Result<Self> {
-        let weights = Weights::new(config, tensors)?;
-        let llama = Llama::new(config.clone(), &weights.tensors(), "the weights in training")?;
-        let begun = Instant::now();
-        Ok(Self { llama, weights, validation, observer, begun, tokens: 0, steps: 0 })
+    ) -> Self {
+        let (optimizer, begun) = (Optimizer::new(&network), Instant::now());
+        Self { network, optimizer, validation, observer, begun, tokens: 0, steps: 0 }
     }
 
     /// Trains on good answers, with some remembered ones beside them.
@@ -100,13 +96,13 @@ impl<'a> Run<'a> {
             let all_targets: usize = all.iter().map(|(_, example)| example.targets.len()).sum();
             let new_targets: usize = new.iter().map(|example| example.targets.len()).sum();
             let shards = shards(all, |(_, example)| example.tokens());
-            let sum = run.weights.step(&shards, rates, |shard| {
+            let sum = run.optimizer.step(&mut run.network, &shards, rates, |network, shard| {
                 let examples: Vec<&Encoded> = shard.iter().map(|(_, example)| *example).collect();
                 let scale = 1.0 / all_targets as f64;
                 let (losses, gradients) =
-                    objective::supervised(&run.llama, &examples, scale, plan.smoothing)?;
+                    objective::supervised(network, &examples, scale, plan.smoothing);
                 let new = shard.iter().zip(losses).filter(|((new, _), _)| *new);
-                Ok((gradients, new.map(|(_, loss)| loss).sum()))
+                (gradients, new.map(|(_, loss)| loss).sum())
             })?;
             Ok(sum / new_targets as f64)
         })
@@ -119,18 +115,18 @@ impl<'a> Run<'a> {
         plan: &Plan,
         beta: f64,
     ) -> Result<Ended> {
-        let reference = objective::margins(&self.llama, pairs)?;
+        let reference = objective::margins(&self.network, pairs);
         self.epochs(pairs.len(), plan, |run, batch, rates| {
             let tokens = |i: &usize| pairs[*i].iter().map(Encoded::tokens).sum::<usize>();
             run.tokens += batch.iter().map(tokens).sum::<usize>() as u64;
             let shards = shards(batch.to_vec(), tokens);
-            let sum = run.weights.step(&shards, rates, |shard| {
+            let sum = run.optimizer.step(&mut run.network, &shards, rates, |network, shard| {
                 let reference: Vec<f64> = shard.iter().map(|i| reference[*i]).collect();
                 let pairs: Vec<_> = shard.iter().map(|i| &pairs[*i]).collect();
                 let scale = 1.0 / batch.len() as f64;
                 let (losses, gradients) =
-                    objective::preferences(&run.llama, &pairs, &reference, beta, scale)?;
-                Ok((gradients, losses.iter().sum()))
+                    objective::preferences(network, &pairs, &reference, beta, scale);
+                (gradients, losses.iter().sum())
             })?;
             Ok(sum / batch.len() as f64)
         })
@@ -156,7 +152,7 @@ impl<'a> Run<'a> {
         let mut metrics = Metrics::default();
         metrics.total_steps = before + total;
         metrics.epochs = Some(plan.epochs);
-        if before == 0 && self.validate(&mut metrics)?.is_break() {
+        if before == 0 && self.validate(&mut metrics).is_break() {
             return Ok(Ended::BrokenOff);
         }
         let mut deck = Deck::new(examples, plan.seed);
@@ -178,10 +174,10 @@ impl<'a> Run<'a> {
                     return Ok(Ended::BrokenOff);
                 }
             }
-            if self.validate(&mut metrics)?.is_break() {
+            if self.validate(&mut metrics).is_break() {
                 return Ok(Ended::BrokenOff);
             }
-            self.observer.epoch_ended(self.steps, &self.weights)?;
+            self.observer.epoch_ended(self.steps, &self.network)?;
             let mean = sum / examples.max(1) as f64;
             if mean < plan.enough && epoch < plan.epochs {
                 return Ok(self.announce(format!(
@@ -195,14 +191,14 @@ impl<'a> Run<'a> {
     }
 
     /// Measures the validation loss, if there is anything to measure on.
-    fn validate(&mut self, metrics: &mut Metrics) -> Result<ControlFlow<()>> {
+    fn validate(&mut self, metrics: &mut Metrics) -> ControlFlow<()> {
         if self.validation.is_empty() {
-            return Ok(ControlFlow::Continue(()));
+            return ControlFlow::Continue(());
         }
-        metrics.valid_loss = Some(mean_loss(&self.llama, self.validation)?);
+        metrics.valid_loss = Some(mean_loss(&self.network, self.validation));
         let flow = self.observer.measured(metrics.clone());
         metrics.valid_loss = None;
-        Ok(flow)
+        flow
     }
 }
 

@@ -10,18 +10,16 @@ use trainer::{
 };
 
 use crate::engine::{now, random_id};
-use crate::llama::Tensors;
+use crate::files::{CONFIG, GENERATION_CONFIG, ModelFiles, TOKENIZER, TOKENIZER_CONFIG};
 use crate::model::LoadedModel;
 use crate::models::{ABOUT, About, Models};
+use crate::network::Network;
 use crate::train::encode::{Encoded, Encoder};
 use crate::train::jobs::{LiveJob, failed};
 use crate::train::memory::{self, Remembered};
-use crate::train::optimizer::Weights;
 use crate::train::run::{Ended, Observer, Rehearsal, Run};
 use crate::train::settings::Settings;
-use crate::weights::{
-    CONFIG, GENERATION_CONFIG, ModelFiles, TOKENIZER, TOKENIZER_CONFIG, write_tensors,
-};
+use crate::weights;
 
 /// A job ready to run.
 #[derive(Debug)]
@@ -100,22 +98,18 @@ impl Prepared {
     /// Trains, and puts the new model among the others.
     pub(crate) fn train(&self, job: &LiveJob, models: &Models) -> Result<Finished> {
         let base = models.load(&self.base).map_err(failed)?;
-        let tensors = self.files.read_tensors().map_err(failed)?;
-        let config = base.llama.config();
-        let mut watcher = Watcher { job, prepared: self, base: &base, failure: None };
-        let outcome =
-            Run::new(config, &tensors, &self.validation, &mut watcher).and_then(|mut run| {
-                let ended = self.phases(&mut run)?;
-                Ok((ended, run.tokens, run.weights.snapshot()?))
-            });
+        let mut watcher = Watcher { job, prepared: self, failure: None };
+        // Its weights are those of the base until the first step changes them.
+        let mut run = Run::new(base.network.clone(), &self.validation, &mut watcher);
+        let outcome = self.phases(&mut run);
+        let Run { network, tokens, .. } = run;
         if let Some(failure) = watcher.failure {
             return Err(failure);
         }
-        let (ended, tokens, tensors) = outcome.map_err(failed)?;
-        if ended == Ended::BrokenOff {
+        if outcome.map_err(failed)? == Ended::BrokenOff {
             return Ok(Finished::Cancelled);
         }
-        let model = self.save(&base, &tensors, models).map_err(failed)?;
+        let model = self.save(&network, models).map_err(failed)?;
         Ok(Finished::Model(model, tokens))
     }
 
@@ -140,12 +134,7 @@ impl Prepared {
     }
 
     /// Writes the new model beside the others, and moves it there as a whole.
-    fn save(
-        &self,
-        base: &LoadedModel,
-        tensors: &Tensors,
-        models: &Models,
-    ) -> crate::Result<ModelId> {
+    fn save(&self, network: &Network, models: &Models) -> crate::Result<ModelId> {
         let (id, folder) = loop {
             let id = self.new_id();
             match models.folder_of(&id) {
@@ -165,7 +154,7 @@ impl Prepared {
             .prefix(".training-")
             .tempdir_in(models.folder())
             .map_err(crate::Error::io("create", models.folder()))?;
-        self.write_model(base, tensors, draft.path())?;
+        self.write_model(network, draft.path())?;
         memory::write(&self.memory, draft.path())?;
         std::fs::rename(draft.path(), &folder).map_err(crate::Error::io("create", &folder))?;
         // It lies elsewhere now, and there is nothing to remove.
@@ -181,12 +170,7 @@ impl Prepared {
         ModelId::new(format!("ft:{root}:{suffix}:{}", &random_id()[..8]))
     }
 
-    fn write_model(
-        &self,
-        base: &LoadedModel,
-        tensors: &Tensors,
-        folder: &Path,
-    ) -> crate::Result<()> {
+    fn write_model(&self, network: &Network, folder: &Path) -> crate::Result<()> {
         for name in [CONFIG, TOKENIZER, TOKENIZER_CONFIG, GENERATION_CONFIG] {
             if let Some(bytes) = self.files.read_if_present(name)? {
                 let path = folder.join(name);
@@ -203,7 +187,7 @@ impl Prepared {
         let json = serde_json::to_vec_pretty(&about)
             .map_err(|source| crate::Error::Json { file: path.display().to_string(), source })?;
         std::fs::write(&path, json).map_err(crate::Error::io("write", path))?;
-        write_tensors(base.llama.config(), tensors, folder)
+        weights::write(network.config(), network.tensors(), folder)
     }
 }
 
@@ -230,7 +214,6 @@ fn rehearsals(
 struct Watcher<'a> {
     job: &'a LiveJob,
     prepared: &'a Prepared,
-    base: &'a LoadedModel,
     failure: Option<Error>,
 }
 
@@ -267,15 +250,13 @@ impl Observer for Watcher<'_> {
         self.tell(&text, None)
     }
 
-    fn epoch_ended(&mut self, steps: u64, weights: &Weights) -> crate::Result<()> {
+    fn epoch_ended(&mut self, steps: u64, network: &Network) -> crate::Result<()> {
         let folder = self.job.folder.join("checkpoints");
         let checkpoint = folder.join(format!("step-{steps:06}"));
         std::fs::create_dir_all(&checkpoint).map_err(crate::Error::io("create", &checkpoint))?;
-        self.prepared.write_model(self.base, &weights.tensors(), &checkpoint).map_err(|error| {
-            match error {
-                crate::Error::NotFinite { .. } => crate::Error::Diverged { step: steps },
-                error => error,
-            }
+        self.prepared.write_model(network, &checkpoint).map_err(|error| match error {
+            crate::Error::NotFinite { .. } => crate::Error::Diverged { step: steps },
+            error => error,
         })?;
         keep_last(&folder)
     }

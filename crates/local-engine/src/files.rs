@@ -1,0 +1,59 @@
+//! The files of a model: in a folder, or part of the program.
+
+use std::borrow::Cow;
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
+use crate::error::{Error, Result};
+
+/// Where a model's files are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ModelFiles {
+    /// In a folder.
+    Folder(PathBuf),
+    /// In the program itself: the model's name, and the names and contents of its files.
+    Embedded(&'static str, &'static [(&'static str, &'static [u8])]),
+}
+
+impl ModelFiles {
+    /// How people would name the file.
+    pub(crate) fn display(&self, name: &str) -> String {
+        match self {
+            Self::Folder(folder) => folder.join(name).display().to_string(),
+            Self::Embedded(model, _) => format!("{model}/{name}"),
+        }
+    }
+
+    pub(crate) fn read(&self, name: &str) -> Result<Cow<'static, [u8]>> {
+        match self {
+            Self::Folder(folder) => {
+                let path = folder.join(name);
+                std::fs::read(&path).map(Cow::Owned).map_err(Error::io("read", path))
+            }
+            Self::Embedded(_, files) => match files.iter().find(|(file, _)| *file == name) {
+                Some((_, bytes)) => Ok(Cow::Borrowed(bytes)),
+                None => Err(Error::io("read", self.display(name))(ErrorKind::NotFound.into())),
+            },
+        }
+    }
+
+    /// Like [`read`](Self::read), for a file that a model may leave out.
+    pub(crate) fn read_if_present(&self, name: &str) -> Result<Option<Cow<'static, [u8]>>> {
+        match self.read(name) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+pub(crate) const CONFIG: &str = "config.json";
+pub(crate) const WEIGHTS: &str = "model.safetensors";
+/// Which tensor lies in which file, where there are several.
+pub(crate) const WEIGHTS_INDEX: &str = "model.safetensors.index.json";
+pub(crate) const TOKENIZER: &str = "tokenizer.json";
+pub(crate) const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
+pub(crate) const GENERATION_CONFIG: &str = "generation_config.json";
+/// What a model was trained on by this engine, to rehearse when it learns more.
+#[cfg(feature = "train")]
+pub(crate) const TRAINING_SET: &str = "training_set.jsonl";

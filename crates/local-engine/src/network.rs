@@ -1,0 +1,439 @@
+//! The network: a decoder-only transformer of the Llama architecture and its kin.
+
+#[cfg(feature = "train")]
+use std::ops::Range;
+
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::kernels::{self, Span};
+use crate::matmul::{View, product};
+use crate::tensor::{Tensor, Tensors};
+
+#[cfg(feature = "train")]
+mod backward;
+#[cfg(feature = "train")]
+pub(crate) use backward::{Gradients, Pass};
+
+/// A network with its weights.
+#[derive(Clone, Debug)]
+pub(crate) struct Network {
+    config: Config,
+    embedding: Tensor,
+    layers: Vec<Layer>,
+    norm: Tensor,
+    /// `None` where it is the embedding.
+    head: Option<Tensor>,
+}
+
+#[derive(Clone, Debug)]
+struct Layer {
+    attention_norm: Tensor,
+    q: Linear,
+    k: Linear,
+    v: Linear,
+    /// Of each head of queries, and of each of keys.
+    head_norms: Option<[Tensor; 2]>,
+    o: Linear,
+    mlp_norm: Tensor,
+    gate: Linear,
+    up: Linear,
+    down: Linear,
+}
+
+#[derive(Clone, Debug)]
+struct Linear {
+    weight: Tensor,
+    bias: Option<Tensor>,
+}
+
+impl Linear {
+    /// `x · weightᵀ + bias`
+    fn apply(&self, x: &[f32]) -> Vec<f32> {
+        let mut y = project(x, &self.weight);
+        if let Some(bias) = &self.bias {
+            for row in y.chunks_exact_mut(bias.width()) {
+                kernels::accumulate(row, bias.values());
+            }
+        }
+        y
+    }
+}
+
+/// Joins the queries of a layer to its keys and values.
+type Attend<'a> = dyn FnMut(usize, &[f32], &[f32], &[f32]) -> Vec<f32> + 'a;
+
+/// `x · weightᵀ`
+fn project(x: &[f32], weight: &Tensor) -> Vec<f32> {
+    let width = weight.width();
+    product(View::of(x, width), View::of(weight.values(), width).transposed())
+}
+
+impl Network {
+    /// Puts a network together from the tensors of `file`; those it has no use for are left aside.
+    pub(crate) fn new(config: Config, mut tensors: Tensors, file: &str) -> Result<Self> {
+        let mut taken = Vec::new();
+        for (name, expected) in config.tensors() {
+            let Some(tensor) = tensors.remove(&name) else {
+                return Err(Error::MissingTensor { file: file.to_owned(), tensor: name });
+            };
+            if tensor.shape() != expected {
+                let (file, found) = (file.to_owned(), tensor.shape().to_vec());
+                return Err(Error::TensorShape { file, tensor: name, expected, found });
+            }
+            taken.push(tensor);
+        }
+        let mut taken = Taking { config: &config, tensors: taken.into_iter() };
+        let mut build = || {
+            let embedding = taken.next()?;
+            let layers = (0..config.layers).map(|_| taken.layer()).collect::<Option<_>>()?;
+            let norm = taken.next()?;
+            Some((embedding, layers, norm, taken.next()))
+        };
+        // As many as `Config::tensors` names were taken, so none is missing now.
+        let Some((embedding, layers, norm, head)) = build() else {
+            let tensor = "of its own architecture".to_owned();
+            return Err(Error::MissingTensor { file: file.to_owned(), tensor });
+        };
+        Ok(Self { embedding, layers, norm, head, config })
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The weights in the order of [`Config::tensors`].
+    #[cfg(feature = "train")]
+    pub(crate) fn tensors(&self) -> impl Iterator<Item = &Tensor> {
+        let layers = self.layers.iter().flat_map(Layer::tensors);
+        [&self.embedding].into_iter().chain(layers).chain([&self.norm]).chain(&self.head)
+    }
+
+    /// The weights to change, in the same order.
+    #[cfg(feature = "train")]
+    pub(crate) fn tensors_mut(&mut self) -> impl Iterator<Item = &mut Tensor> {
+        let layers = self.layers.iter_mut().flat_map(Layer::tensors_mut);
+        [&mut self.embedding]
+            .into_iter()
+            .chain(layers)
+            .chain([&mut self.norm])
+            .chain(&mut self.head)
+    }
+
+    /// The last hidden states of several sequences at once, one row per token, and how they came
+    /// about.
+    #[cfg(feature = "train")]
+    fn hidden(&self, batch: &Packed) -> (Vec<f32>, Tape) {
+        let mut layers = Vec::with_capacity(self.layers.len());
+        let mut attend = |layer: usize, q: &[f32], k: &[f32], v: &[f32]| {
+            let window = self.config.sliding[layer];
+            kernels::attention(self.config.heads, window, &batch.spans, q, k, v)
+        };
+        let last = self.run(&batch.tokens, &batch.positions, &mut attend, |step| {
+            layers.push(step);
+        });
+        (self.normed(&last, &self.norm), Tape { layers, last })
+    }
+
+    /// What comes next after each row of `hidden`: one logit per token of the vocabulary.
+    fn logits(&self, hidden: &[f32]) -> Vec<f32> {
+        project(hidden, self.head())
+    }
+
+    fn head(&self) -> &Tensor {
+        self.head.as_ref().unwrap_or(&self.embedding)
+    }
+
+    /// Takes `tokens` in and returns the logits of what comes after the last of them.
+    pub(crate) fn advance(&self, tokens: &[u32], cache: &mut Cache) -> Vec<f32> {
+        let start = cache.tokens as u32;
+        let positions: Vec<u32> = (start..start + tokens.len() as u32).collect();
+        let span = Span { queries: 0..tokens.len(), keys: 0..cache.tokens + tokens.len() };
+        let mut attend = |layer: usize, q: &[f32], k: &[f32], v: &[f32]| {
+            let kept = &mut cache.layers[layer];
+            kept.keys.extend_from_slice(k);
+            kept.values.extend_from_slice(v);
+            let (heads, window) = (self.config.heads, self.config.sliding[layer]);
+            let span = std::slice::from_ref(&span);
+            kernels::attention(heads, window, span, q, &kept.keys, &kept.values)
+        };
+        let last = self.run(tokens, &positions, &mut attend, drop);
+        cache.tokens += tokens.len();
+        let last = &last[last.len() - self.config.hidden..];
+        self.logits(&self.normed(last, &self.norm))
+    }
+
+    /// Runs the layers; `attend` joins queries to keys, `keep` receives what happened.
+    fn run(
+        &self,
+        tokens: &[u32],
+        positions: &[u32],
+        attend: &mut Attend<'_>,
+        mut keep: impl FnMut(Step),
+    ) -> Vec<f32> {
+        let (heads, angles) = (self.config.heads, self.config.rope.angles(positions));
+        let mut x = Vec::with_capacity(tokens.len() * self.config.hidden);
+        for token in tokens {
+            x.extend_from_slice(self.embedding.row(*token as usize));
+        }
+        for (index, layer) in self.layers.iter().enumerate() {
+            let normed = self.normed(&x, &layer.attention_norm);
+            let (mut q, mut k) = (layer.q.apply(&normed), layer.k.apply(&normed));
+            let v = layer.v.apply(&normed);
+            let mut plain = None;
+            if let Some([q_norm, k_norm]) = &layer.head_norms {
+                let (new_q, new_k) = (self.normed(&q, q_norm), self.normed(&k, k_norm));
+                plain = Some([std::mem::replace(&mut q, new_q), std::mem::replace(&mut k, new_k)]);
+            }
+            angles.rotate(&mut q, heads.query * heads.dim, 1.0);
+            angles.rotate(&mut k, heads.key * heads.dim, 1.0);
+            let attended = attend(index, &q, &k, &v);
+            let middle = kernels::sum(&x, &layer.o.apply(&attended));
+            let mlp_normed = self.normed(&middle, &layer.mlp_norm);
+            let (gate, up) = (layer.gate.apply(&mlp_normed), layer.up.apply(&mlp_normed));
+            let inner = kernels::swiglu(&gate, &up);
+            let next = kernels::sum(&middle, &layer.down.apply(&inner));
+            keep(Step { x, normed, plain, q, k, v, attended, middle, mlp_normed, gate, up, inner });
+            x = next;
+        }
+        x
+    }
+
+    fn normed(&self, x: &[f32], weight: &Tensor) -> Vec<f32> {
+        kernels::rms_norm(x, weight.values(), self.config.eps)
+    }
+}
+
+/// Tensors taken one by one, in the order of [`Config::tensors`].
+struct Taking<'c, I> {
+    config: &'c Config,
+    tensors: I,
+}
+
+impl<I: Iterator<Item = Tensor>> Taking<'_, I> {
+    fn next(&mut self) -> Option<Tensor> {
+        self.tensors.next()
+    }
+
+    fn linear(&mut self, has_bias: bool) -> Option<Linear> {
+        let weight = self.next()?;
+        let bias = if has_bias { Some(self.next()?) } else { None };
+        Some(Linear { weight, bias })
+    }
+
+    fn layer(&mut self) -> Option<Layer> {
+        let biases = self.config.biases;
+        Some(Layer {
+            attention_norm: self.next()?,
+            q: self.linear(biases.input)?,
+            k: self.linear(biases.input)?,
+            v: self.linear(biases.input)?,
+            head_norms: match self.config.has_head_norms {
+                true => Some([self.next()?, self.next()?]),
+                false => None,
+            },
+            o: self.linear(biases.output)?,
+            mlp_norm: self.next()?,
+            gate: self.linear(biases.mlp)?,
+            up: self.linear(biases.mlp)?,
+            down: self.linear(biases.mlp)?,
+        })
+    }
+}
+
+#[cfg(feature = "train")]
+impl Layer {
+    fn tensors(&self) -> impl Iterator<Item = &Tensor> {
+        let Self { attention_norm, q, k, v, head_norms, o, mlp_norm, gate, up, down } = self;
+        fn of(linear: [&Linear; 3]) -> impl Iterator<Item = &Tensor> {
+            linear.into_iter().flat_map(|it| [&it.weight].into_iter().chain(&it.bias))
+        }
+        [attention_norm]
+            .into_iter()
+            .chain(of([q, k, v]))
+            .chain(head_norms.iter().flatten())
+            .chain([&o.weight].into_iter().chain(&o.bias))
+            .chain([mlp_norm])
+            .chain(of([gate, up, down]))
+    }
+
+    fn tensors_mut(&mut self) -> impl Iterator<Item = &mut Tensor> {
+        let Self { attention_norm, q, k, v, head_norms, o, mlp_norm, gate, up, down } = self;
+        fn of(linear: [&mut Linear; 3]) -> impl Iterator<Item = &mut Tensor> {
+            linear.into_iter().flat_map(|it| [&mut it.weight].into_iter().chain(&mut it.bias))
+        }
+        [attention_norm]
+            .into_iter()
+            .chain(of([q, k, v]))
+            .chain(head_norms.iter_mut().flatten())
+            .chain([&mut o.weight].into_iter().chain(&mut o.bias))
+            .chain([mlp_norm])
+            .chain(of([gate, up, down]))
+    }
+}
+
+/// What happened on the way to the last hidden states, to find the gradients by.
+#[cfg(feature = "train")]
+#[derive(Debug)]
+struct Tape {
+    layers: Vec<Step>,
+    /// What the last norm took in.
+    last: Vec<f32>,
+}
+
+/// What happened in one layer: the input and output of each of its parts.
+#[derive(Debug)]
+#[cfg_attr(not(feature = "train"), expect(dead_code, reason = "read by the backward pass only"))]
+struct Step {
+    x: Vec<f32>,
+    normed: Vec<f32>,
+    /// Queries and keys before the norms of their heads, where there are such.
+    plain: Option<[Vec<f32>; 2]>,
+    q: Vec<f32>,
+    k: Vec<f32>,
+    v: Vec<f32>,
+    attended: Vec<f32>,
+    middle: Vec<f32>,
+    mlp_normed: Vec<f32>,
+    gate: Vec<f32>,
+    up: Vec<f32>,
+    inner: Vec<f32>,
+}
+
+/// Several sequences laid end to end: no padding, and no attention from one to another.
+#[cfg(feature = "train")]
+#[derive(Debug)]
+pub(crate) struct Packed {
+    tokens: Vec<u32>,
+    positions: Vec<u32>,
+    spans: Vec<Span>,
+}
+
+#[cfg(feature = "train")]
+impl Packed {
+    pub(crate) fn new<'a>(sequences: impl IntoIterator<Item = &'a [u32]>) -> Self {
+        let (mut tokens, mut positions, mut spans) = (Vec::new(), Vec::new(), Vec::new());
+        for sequence in sequences {
+            let rows = tokens.len()..tokens.len() + sequence.len();
+            tokens.extend_from_slice(sequence);
+            positions.extend(0..sequence.len() as u32);
+            spans.push(Span { queries: rows.clone(), keys: rows });
+        }
+        Self { tokens, positions, spans }
+    }
+
+    /// The rows of each sequence.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = Range<usize>> {
+        self.spans.iter().map(|span| span.queries.clone())
+    }
+}
+
+/// The keys and values of the tokens taken in so far.
+#[derive(Debug)]
+pub(crate) struct Cache {
+    tokens: usize,
+    layers: Vec<Kept>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Kept {
+    keys: Vec<f32>,
+    values: Vec<f32>,
+}
+
+impl Cache {
+    pub(crate) fn new(config: &Config) -> Self {
+        Self { tokens: 0, layers: vec![Kept::default(); config.layers] }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::config::tests::{small, with_everything};
+
+    pub(crate) fn noise_tensors(config: &Config, seed: u64) -> Tensors {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let noise = |(name, shape): (String, Vec<usize>)| {
+            let values = (0..shape.iter().product()).map(|_| rng.f32() - 0.5).collect();
+            (name, Tensor::new(shape, values))
+        };
+        config.tensors().into_iter().map(noise).collect()
+    }
+
+    pub(crate) fn noise(config: &Config, seed: u64) -> Network {
+        Network::new(config.clone(), noise_tensors(config, seed), "m").unwrap()
+    }
+
+    #[cfg(feature = "train")]
+    fn packed_logits(network: &Network, sequences: &[&[u32]]) -> Vec<Vec<f32>> {
+        let (hidden, _) = network.hidden(&Packed::new(sequences.iter().copied()));
+        let logits = network.logits(&hidden);
+        logits.chunks_exact(network.config().vocabulary).map(<[f32]>::to_vec).collect()
+    }
+
+    #[cfg(feature = "train")]
+    #[track_caller]
+    fn close(a: &[f32], b: &[f32]) {
+        assert_eq!(a.len(), b.len());
+        for (a, b) in a.iter().zip(b) {
+            assert!((a - b).abs() < 1e-5, "{a} and {b}");
+        }
+    }
+
+    #[cfg(feature = "train")]
+    #[test]
+    fn a_step_with_the_cache_equals_the_whole_pass() {
+        for config in [small(), with_everything()] {
+            let (network, tokens) = (noise(&config, 7), [3, 1, 4, 1, 5, 9, 2, 6]);
+            let whole = packed_logits(&network, &[&tokens]);
+            let mut cache = Cache::new(network.config());
+            close(&network.advance(&tokens[..3], &mut cache), &whole[2]);
+            for (i, token) in tokens.iter().enumerate().skip(3) {
+                close(&network.advance(&[*token], &mut cache), &whole[i]);
+            }
+        }
+    }
+
+    #[cfg(feature = "train")]
+    #[test]
+    fn a_sequence_gives_the_same_whatever_is_packed_beside_it() {
+        let network = noise(&small(), 7);
+        let alone = packed_logits(&network, &[&[7, 8, 9]]);
+        let beside = packed_logits(&network, &[&[1, 2, 3, 4, 5], &[7, 8, 9], &[6]]);
+        for (alone, beside) in alone.iter().zip(&beside[5..8]) {
+            close(alone, beside);
+        }
+    }
+
+    #[cfg(feature = "train")]
+    #[test]
+    fn the_weights_are_given_in_the_order_of_their_names() {
+        for config in [small(), with_everything()] {
+            let (tensors, mut network) = (noise_tensors(&config, 7), noise(&config, 7));
+            let specs = config.tensors();
+            assert_eq!(network.tensors().count(), specs.len());
+            assert!(network.tensors().zip(&specs).all(|(it, (name, _))| *it == tensors[name]));
+            assert!(network.tensors_mut().zip(&specs).all(|(it, (name, _))| *it == tensors[name]));
+        }
+    }
+
+    #[test]
+    fn a_tensor_that_is_missing_or_misshapen_is_named() {
+        let mut tensors = noise_tensors(&small(), 7);
+        let name = "model.layers.1.mlp.up_proj.weight";
+        tensors.insert(name.to_owned(), Tensor::new(vec![2, 3], vec![0.0; 6]));
+        let refused = |tensors: Tensors| {
+            Network::new(small(), tensors, "m/model.safetensors").unwrap_err().to_string()
+        };
+        assert_eq!(
+            refused(tensors.clone()),
+            "m/model.safetensors: tensor model.layers.1.mlp.up_proj.weight has shape [2, 3], \
+             and config.json asks for [24, 16]"
+        );
+        tensors.remove(name);
+        assert_eq!(
+            refused(tensors),
+            "m/model.safetensors has no tensor model.layers.1.mlp.up_proj.weight"
+        );
+    }
+}
