@@ -11,13 +11,16 @@ use openai_api::{
     ChatBackend, ChatChunk, ChatCompletion, ChatRequest, ChatStream, Delta, FinishReason, Message,
     Model, ModelId, Usage,
 };
+use serde_json::{Value, json};
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::error::{Error, Result};
-use crate::generate::{self, Ending, check_fits};
+use crate::generate::{self, Ending, Piece, Prompt, check_fits};
 use crate::image_facts;
 use crate::models::Models;
 use crate::request::{self, Task};
+use crate::sample::{Choice, Likelihood};
+use crate::tokenizer::TextCodec;
 #[cfg(feature = "train")]
 use crate::train::LocalTrainer;
 
@@ -32,10 +35,12 @@ use crate::train::LocalTrainer;
 ///
 /// # What a request may ask for
 ///
-/// `temperature`, `top_p`, `seed`, `stop` and `max_tokens` are honoured; without a temperature
-/// the model's own habit goes, which for `attune-tiny` is to be greedy. What would change the
-/// answer's form and is not offered (`tools`, `response_format`, `n` above 1, `logprobs`, …) is
-/// refused with its name.
+/// `temperature`, `top_p`, `seed`, `stop`, `max_tokens`, `n`, `presence_penalty`,
+/// `frequency_penalty`, `logit_bias`, `logprobs` and `top_logprobs` are honoured, and so are
+/// `top_k`, `min_p` and `repetition_penalty`, which other local servers know. Without a temperature
+/// the model's own habit goes, which for `attune-tiny` is to be greedy. Log-probabilities are those
+/// of the model itself, before penalties and temperature. What would change the answer's form and
+/// is not offered (`tools`, `response_format`, …) is refused with its name.
 ///
 /// When the last message holds an image, the answer is what can be told from its pixels, as JSON
 /// with `"vision_model": false`: format, size, orientation, colours, brightness, transparency and
@@ -95,6 +100,11 @@ impl Engine {
     /// Starts on an answer; returns once it is clear that there will be one.
     async fn start(&self, request: ChatRequest) -> openai_api::Result<Answer> {
         let task = request::read(&request)?;
+        let answers = match task {
+            Task::Answer => request::answers(&request)?,
+            // Whatever is asked, there is one thing to tell of an image.
+            Task::Image { .. } => 1,
+        };
         let place = Arc::clone(&self.places).acquire_owned().await.map_err(|source| {
             openai_api::Error::Backend { backend: "local", source: source.into() }
         })?;
@@ -104,7 +114,7 @@ impl Engine {
         std::thread::Builder::new()
             .name("local-engine".to_owned())
             .spawn(move || {
-                if let Err(error) = work(&models, &request, &task, &tell) {
+                if let Err(error) = work(&models, &request, &task, answers, &tell) {
                     // Nobody may be listening any more, and then nobody minds.
                     let _ = tell.send(Err(error));
                 }
@@ -112,7 +122,7 @@ impl Engine {
             })
             .map_err(|source| Error::Thread { source })?;
         match heard.recv().await {
-            Some(Ok(Said::Begun)) => Ok(Answer::new(model, heard)),
+            Some(Ok(Said::Begun)) => Ok(Answer::new(model, answers, heard)),
             Some(Err(error)) => Err(error.into()),
             _ => Err(openai_api::Error::Truncated),
         }
@@ -122,15 +132,35 @@ impl Engine {
 #[async_trait]
 impl ChatBackend for Engine {
     async fn complete(&self, request: ChatRequest) -> openai_api::Result<ChatCompletion> {
+        let tells_tokens = request.logprobs == Some(true);
         let mut answer = self.start(request).await?;
-        let mut text = String::new();
+        let mut parts = vec![Part::default(); answer.answers as usize];
         loop {
             match answer.next().await? {
                 Said::Begun => {}
-                Said::Text(piece) => text.push_str(&piece),
-                Said::Ended(Ending { reason, usage }) => {
-                    let message = Message::assistant(text);
-                    let mut completion = ChatCompletion::new(answer.model, message, reason);
+                Said::More { place, text, tokens } => {
+                    parts[place as usize].text.push_str(&text);
+                    parts[place as usize].tokens.extend(tokens);
+                }
+                Said::Ended { place, reason } => parts[place as usize].reason = Some(reason),
+                Said::Done(usage) => {
+                    let mut choices = Vec::with_capacity(parts.len());
+                    let mut completion = None;
+                    for (index, part) in (0..).zip(parts) {
+                        let reason = part.reason.unwrap_or(FinishReason::Stop);
+                        let message = Message::assistant(part.text);
+                        let mut one = ChatCompletion::new(answer.model.clone(), message, reason);
+                        for mut choice in one.choices.drain(..) {
+                            choice.index = index;
+                            choice.logprobs = tells_tokens.then(|| logprobs(part.tokens.clone()));
+                            choices.push(choice);
+                        }
+                        completion.get_or_insert(one);
+                    }
+                    let Some(mut completion) = completion else {
+                        return Err(openai_api::Error::Truncated);
+                    };
+                    completion.choices = choices;
                     completion.id = answer.id;
                     completion.created = answer.created;
                     completion.usage = Some(usage);
@@ -144,25 +174,31 @@ impl ChatBackend for Engine {
         let options = request.stream_options.as_ref();
         let wants_usage = options.and_then(|options| options.include_usage).unwrap_or(false);
         let answer = self.start(request).await?;
-        let first = answer.chunk(Delta::begin(), None);
+        let begin = |place| Ok(answer.chunk(place, Delta::begin(), None));
+        let first: Vec<_> = (0..answer.answers).map(begin).collect();
         let rest = stream::unfold(Some(answer), move |answer| async move {
             let mut answer = answer?;
             match answer.next().await {
                 Ok(Said::Begun) => Some((Vec::new(), Some(answer))),
-                Ok(Said::Text(text)) => {
-                    Some((vec![Ok(answer.chunk(Delta::text(text), None))], Some(answer)))
-                }
-                Ok(Said::Ended(Ending { reason, usage })) => {
-                    let mut chunks = vec![Ok(answer.chunk(Delta::default(), Some(reason)))];
-                    if wants_usage {
-                        chunks.push(Ok(answer.usage_chunk(usage)));
+                Ok(Said::More { place, text, tokens }) => {
+                    let mut chunk = answer.chunk(place, Delta::text(text), None);
+                    if let (false, Some(choice)) = (tokens.is_empty(), chunk.choices.first_mut()) {
+                        choice.logprobs = Some(logprobs(tokens));
                     }
-                    Some((chunks, None))
+                    Some((vec![Ok(chunk)], Some(answer)))
+                }
+                Ok(Said::Ended { place, reason }) => {
+                    let chunk = answer.chunk(place, Delta::default(), Some(reason));
+                    Some((vec![Ok(chunk)], Some(answer)))
+                }
+                Ok(Said::Done(usage)) => {
+                    let chunk = wants_usage.then(|| Ok(answer.usage_chunk(usage)));
+                    Some((Vec::from_iter(chunk), None))
                 }
                 Err(error) => Some((vec![Err(error)], None)),
             }
         });
-        Ok(stream::iter([Ok(first)]).chain(rest.map(stream::iter).flatten()).boxed())
+        Ok(stream::iter(first).chain(rest.map(stream::iter).flatten()).boxed())
     }
 
     async fn models(&self) -> openai_api::Result<Vec<Model>> {
@@ -175,8 +211,20 @@ impl ChatBackend for Engine {
 enum Said {
     /// The request is fine, and an answer will come.
     Begun,
-    Text(String),
-    Ended(Ending),
+    /// One of the answers goes on; how likely its tokens were, where that was asked.
+    More { place: u32, text: String, tokens: Vec<Value> },
+    /// One of the answers has come to its end.
+    Ended { place: u32, reason: FinishReason },
+    /// All of them have.
+    Done(Usage),
+}
+
+/// One of the answers, as far as it has come.
+#[derive(Clone, Debug, Default)]
+struct Part {
+    text: String,
+    tokens: Vec<Value>,
+    reason: Option<FinishReason>,
 }
 
 type Teller = mpsc::UnboundedSender<Result<Said>>;
@@ -187,13 +235,15 @@ struct Answer {
     id: String,
     created: u64,
     model: ModelId,
+    /// How many there will be.
+    answers: u32,
     heard: mpsc::UnboundedReceiver<Result<Said>>,
 }
 
 impl Answer {
-    fn new(model: ModelId, heard: mpsc::UnboundedReceiver<Result<Said>>) -> Self {
+    fn new(model: ModelId, answers: u32, heard: mpsc::UnboundedReceiver<Result<Said>>) -> Self {
         let id = format!("chatcmpl-{}", random_id());
-        Self { id, created: now(), model, heard }
+        Self { id, created: now(), model, answers, heard }
     }
 
     async fn next(&mut self) -> openai_api::Result<Said> {
@@ -204,21 +254,30 @@ impl Answer {
         }
     }
 
-    fn chunk(&self, delta: Delta, reason: Option<FinishReason>) -> ChatChunk {
+    fn chunk(&self, place: u32, delta: Delta, reason: Option<FinishReason>) -> ChatChunk {
         let mut chunk = ChatChunk::new(self.id.clone(), self.model.clone(), delta, reason);
+        if let Some(choice) = chunk.choices.first_mut() {
+            choice.index = place;
+        }
         chunk.created = self.created;
         chunk
     }
 
     fn usage_chunk(&self, usage: Usage) -> ChatChunk {
-        let mut chunk = self.chunk(Delta::default(), None);
+        let mut chunk = self.chunk(0, Delta::default(), None);
         chunk.choices.clear();
         chunk.usage = Some(usage);
         chunk
     }
 }
 
-fn work(models: &Models, request: &ChatRequest, task: &Task, tell: &Teller) -> Result<()> {
+fn work(
+    models: &Models,
+    request: &ChatRequest,
+    task: &Task,
+    answers: u32,
+    tell: &Teller,
+) -> Result<()> {
     let model = models.load(&request.model)?;
     // A failed send means that nobody listens, which the next look at the channel finds out.
     let say = |said| drop(tell.send(Ok(said)));
@@ -231,30 +290,75 @@ fn work(models: &Models, request: &ChatRequest, task: &Task, tell: &Teller) -> R
             let asked: String = request.messages.iter().map(Message::text).collect();
             let count = |text: &str| Ok::<_, Error>(model.codec.encode(text)?.len() as u64);
             let usage = Usage::new(count(&asked)?, count(&text)?);
-            say(Said::Text(text));
-            say(Said::Ended(Ending { reason: FinishReason::Stop, usage }));
+            say(Said::More { place: 0, text, tokens: Vec::new() });
+            say(Said::Ended { place: 0, reason: FinishReason::Stop });
+            say(Said::Done(usage));
         }
         Task::Answer => {
             let prompt = model.prompt(&request::turns(&request.messages)?)?;
+            let sampling = request::sampling(request, &model.habits)?;
             check_fits(&model, &prompt)?;
             say(Said::Begun);
-            let sampling = request::sampling(request, &model.habits);
-            let ending = generate::generate(&model, &prompt, &sampling, |piece| {
-                if tell.is_closed() {
-                    return ControlFlow::Break(());
+            let prompt = Prompt::read(&model, prompt)?;
+            let (asked, mut answered) = (prompt.tokens(), 0);
+            // All but the last are copies.
+            let prompts = std::iter::repeat_n(prompt, answers as usize);
+            for (place, prompt) in (0..).zip(prompts) {
+                let mut failure = None;
+                let more = |Piece { text, tokens }| {
+                    if tell.is_closed() {
+                        return ControlFlow::Break(());
+                    }
+                    let told: Result<Vec<Value>> =
+                        tokens.iter().map(|choice| told_token(&model.codec, choice)).collect();
+                    match told {
+                        Ok(tokens) if text.is_empty() && tokens.is_empty() => {}
+                        Ok(tokens) => say(Said::More { place, text, tokens }),
+                        Err(error) => {
+                            failure = Some(error);
+                            return ControlFlow::Break(());
+                        }
+                    }
+                    ControlFlow::Continue(())
+                };
+                let nth = u64::from(place);
+                let ending = generate::generate(&model, prompt, &sampling, nth, more)?;
+                if let Some(error) = failure {
+                    return Err(error);
                 }
-                if !piece.is_empty() {
-                    say(Said::Text(piece));
-                }
-                ControlFlow::Continue(())
-            })?;
-            if let Some(ending) = ending {
-                say(Said::Ended(ending));
+                let Some(Ending { reason, tokens }) = ending else { return Ok(()) };
+                answered += tokens;
+                say(Said::Ended { place, reason });
             }
+            say(Said::Done(Usage::new(asked as u64, answered as u64)));
         }
     }
     Ok(())
 }
+
+/// How likely a token was, in OpenAI's form.
+fn told_token(codec: &TextCodec, choice: &Choice) -> Result<Value> {
+    let one = |token: u32, log_prob: f32| {
+        let text = codec.token_text(token)?;
+        // A piece of a character is no text of its own, and its bytes are not known here.
+        let is_whole = !text.contains(char::REPLACEMENT_CHARACTER);
+        let bytes = is_whole.then(|| text.as_bytes().to_vec());
+        // JSON has no infinity; OpenAI writes this for what is as good as impossible.
+        let log_prob = log_prob.max(IMPOSSIBLE);
+        Ok::<_, Error>(json!({"token": text, "logprob": log_prob, "bytes": bytes}))
+    };
+    let Some(Likelihood { own, top }) = &choice.likelihood else { return Ok(Value::Null) };
+    let top: Result<Vec<Value>> = top.iter().map(|(token, own)| one(*token, *own)).collect();
+    let mut told = one(choice.token, *own)?;
+    told["top_logprobs"] = top?.into();
+    Ok(told)
+}
+
+fn logprobs(tokens: Vec<Value>) -> Value {
+    json!({"content": tokens, "refusal": null})
+}
+
+const IMPOSSIBLE: f32 = -9999.0;
 
 /// Seconds since the Unix epoch.
 pub(crate) fn now() -> u64 {

@@ -13,6 +13,8 @@ mod models;
 mod network;
 mod request;
 mod rope;
+mod sample;
+mod stop;
 mod template;
 mod tensor;
 mod tokenizer;

@@ -328,7 +328,7 @@ impl Packed {
 }
 
 /// The keys and values of the tokens taken in so far.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Cache {
     tokens: usize,
     layers: Vec<Kept>,

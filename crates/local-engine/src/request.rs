@@ -1,15 +1,13 @@
 //! Reading requests: what the engine honours, and what it must refuse.
 
-use std::borrow::Cow;
-
 use openai_api::{ApiError, ChatRequest, Content, ContentPart, Message, Role};
-use serde_json::Value;
 
 use crate::error::Result;
-use crate::generate::Sampling;
 use crate::image_facts;
-use crate::model::Habits;
 use crate::template::Turn;
+
+mod settings;
+pub(crate) use settings::{answers, sampling};
 
 /// What a request asks for.
 #[derive(Debug)]
@@ -22,7 +20,7 @@ pub(crate) enum Task {
 
 /// Refuses what the engine cannot do, as far as a glance shows it, and finds out what to do.
 pub(crate) fn read(request: &ChatRequest) -> Result<Task> {
-    check_settings(request)?;
+    settings::check(request)?;
     if request.messages.is_empty() {
         return refuse("messages", "there must be at least one message");
     }
@@ -47,17 +45,6 @@ pub(crate) fn turns(messages: &[Message]) -> Result<Vec<Turn>> {
         turn(&message).or_else(|problem| refuse(format!("messages[{i}]"), problem))
     });
     turns.collect()
-}
-
-/// How the request wants tokens chosen; the model's habits where it does not say.
-pub(crate) fn sampling(request: &ChatRequest, habits: &Habits) -> Sampling {
-    Sampling {
-        temperature: request.temperature.unwrap_or(habits.temperature),
-        top_p: request.top_p.unwrap_or(habits.top_p),
-        seed: request.seed.map(i64::cast_unsigned),
-        limit: request.token_limit().map(|limit| limit as usize),
-        stop: request.stop.iter().filter(|stop| !stop.is_empty()).cloned().collect(),
-    }
 }
 
 /// The message as templates know it, or what is wrong with it.
@@ -85,31 +72,6 @@ fn role(message: &Message) -> Result<&str, String> {
     Ok(role)
 }
 
-fn check_settings(request: &ChatRequest) -> Result<()> {
-    let within = |value: Option<f32>, most: f32| value.is_none_or(|v| (0.0..=most).contains(&v));
-    if !within(request.temperature, 2.0) {
-        return refuse("temperature", "must be 0 to 2");
-    }
-    if !within(request.top_p, 1.0) {
-        return refuse("top_p", "must be 0 to 1");
-    }
-    if request.token_limit() == Some(0) {
-        return refuse("max_tokens", "must be at least 1");
-    }
-    if !request.tools.is_empty() {
-        return refuse("tools", "local models call no tools; leave them out");
-    }
-    for (field, plain) in CHANGES_THE_ANSWER {
-        if let Some(value) = setting(request, field)
-            && !value.is_null()
-            && !plain.iter().any(|plain| same(&value, plain))
-        {
-            return refuse(*field, "local models do not offer this; leave it out");
-        }
-    }
-    Ok(())
-}
-
 /// Refuses forms that text cannot be held to.
 fn check_form(request: &ChatRequest) -> Result<()> {
     match &request.response_format {
@@ -121,32 +83,6 @@ fn check_form(request: &ChatRequest) -> Result<()> {
             refuse("response_format", problem)
         }
         _ => Ok(()),
-    }
-}
-
-/// What the request says of a field, be it in its place or among the unknown ones.
-fn setting<'r>(request: &'r ChatRequest, field: &str) -> Option<Cow<'r, Value>> {
-    let owned = |value: Option<Value>| value.map(Cow::Owned);
-    let known = match field {
-        "n" => owned(request.n.map(Value::from)),
-        "logprobs" => owned(request.logprobs.map(Value::from)),
-        "top_logprobs" => owned(request.top_logprobs.map(Value::from)),
-        "presence_penalty" => owned(request.presence_penalty.map(Value::from)),
-        "frequency_penalty" => owned(request.frequency_penalty.map(Value::from)),
-        "tool_choice" => request.tool_choice.as_ref().map(Cow::Borrowed),
-        _ => None,
-    };
-    known.or_else(|| request.extra.get(field).map(Cow::Borrowed))
-}
-
-fn same(value: &Value, plain: &str) -> bool {
-    match value {
-        Value::String(text) => text == plain,
-        Value::Number(number) => number.as_f64() == plain.parse().ok(),
-        other => {
-            let text = other.to_string();
-            text == plain
-        }
     }
 }
 
@@ -183,34 +119,11 @@ fn refuse<T>(param: impl Into<String>, problem: impl Into<String>) -> Result<T> 
     Err(ApiError::invalid_request(param, problem).into())
 }
 
-/// Fields that would change the answer, with the values that ask for nothing new.
-const CHANGES_THE_ANSWER: &[(&str, &[&str])] = &[
-    ("n", &["1"]),
-    ("logprobs", &["false", "0"]),
-    ("top_logprobs", &["0"]),
-    ("logit_bias", &["{}"]),
-    ("presence_penalty", &["0"]),
-    ("frequency_penalty", &["0"]),
-    ("repetition_penalty", &["1"]),
-    ("top_k", &["0", "-1"]),
-    ("min_p", &["0"]),
-    ("tool_choice", &["none", "auto"]),
-    ("functions", &["[]"]),
-    ("function_call", &["none", "auto"]),
-    ("modalities", &[r#"["text"]"#]),
-    ("audio", &[]),
-    ("web_search_options", &[]),
-    ("guided_json", &[]),
-    ("guided_regex", &[]),
-    ("guided_grammar", &[]),
-    ("guided_choice", &[]),
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use openai_api::{ResponseFormat, Tool};
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     fn request() -> ChatRequest {
         ChatRequest::new("m", vec![Message::user("hi")])
@@ -232,16 +145,8 @@ mod tests {
 
     #[test]
     fn what_would_change_the_answer_is_refused_by_name() {
-        assert_eq!(param(&with("n", json!(2))).as_deref(), Some("n"));
-        assert_eq!(param(&with("logprobs", json!(true))).as_deref(), Some("logprobs"));
         assert_eq!(param(&with("tool_choice", json!("required"))).as_deref(), Some("tool_choice"));
-        assert_eq!(param(&request().with_n(2)).as_deref(), Some("n"));
-        assert_eq!(param(&request().with_logprobs(0)).as_deref(), Some("logprobs"));
         assert_eq!(param(&request().with_tool_choice("required")).as_deref(), Some("tool_choice"));
-        let penalty = request().with_presence_penalty(0.5);
-        assert_eq!(param(&penalty).as_deref(), Some("presence_penalty"));
-        let penalty = request().with_frequency_penalty(0.5);
-        assert_eq!(param(&penalty).as_deref(), Some("frequency_penalty"));
         assert_eq!(
             param(&request().with_response_format(ResponseFormat::json_object())).as_deref(),
             Some("response_format")
@@ -255,10 +160,6 @@ mod tests {
     #[test]
     fn what_asks_for_nothing_new_passes() {
         for (field, value) in [
-            ("n", json!(1)),
-            ("logprobs", json!(false)),
-            ("presence_penalty", json!(0.0)),
-            ("logit_bias", json!({})),
             ("modalities", json!(["text"])),
             ("tool_choice", Value::Null),
             ("user", json!("someone")),

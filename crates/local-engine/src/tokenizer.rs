@@ -50,6 +50,11 @@ impl TextCodec {
         self.tokenizer.decode(tokens, true).map_err(|e| self.failed(e))
     }
 
+    /// The text of one token, special or not; what is no whole character is `U+FFFD`.
+    pub(crate) fn token_text(&self, token: u32) -> Result<String> {
+        self.tokenizer.decode(&[token], false).map_err(|e| self.failed(e))
+    }
+
     /// Refuses text that would be read as one of the special tokens, such as the end of a message.
     pub(crate) fn check_plain(&self, text: &str) -> Result<(), String> {
         match self.special.iter().find(|token| text.contains(token.as_str())) {

@@ -95,6 +95,69 @@ async fn a_seed_repeats_a_sampled_answer() {
 }
 
 #[tokio::test]
+async fn several_answers_are_those_that_several_requests_would_get() {
+    let (engine, _home) = engine();
+    let request = |n: u32| {
+        let request = request("Tell me something.").with_temperature(1.5).with_max_tokens(12);
+        request.with_seed(7).with_n(n)
+    };
+    let all = engine.complete(request(3)).await.unwrap();
+    let texts: Vec<String> = all.choices.iter().map(|choice| choice.message.text()).collect();
+    assert_eq!(all.choices.iter().map(|choice| choice.index).collect::<Vec<_>>(), [0, 1, 2]);
+    assert!(texts[0] != texts[1] || texts[1] != texts[2], "{texts:?}");
+    let first = engine.complete(request(1)).await.unwrap();
+    assert_eq!(first.text(), texts[0]);
+    let (asked, answered) = (first.usage.unwrap(), all.usage.unwrap());
+    assert_eq!(answered.prompt_tokens, asked.prompt_tokens);
+    assert!(answered.completion_tokens > asked.completion_tokens);
+    let streamed = engine.complete_via_stream(request(3)).await.unwrap();
+    let streamed: Vec<_> = streamed.choices.iter().map(|choice| choice.message.text()).collect();
+    assert_eq!(streamed, texts);
+}
+
+#[tokio::test]
+async fn likelihoods_are_told_for_each_token_of_the_text_and_none_of_a_stop_text() {
+    let (engine, _home) = engine();
+    let asked = || request("What is the capital of France?").with_logprobs(2);
+    let answer = engine.complete(asked()).await.unwrap();
+    let told = answer.choices[0].logprobs.clone().unwrap();
+    let tokens = told["content"].as_array().unwrap();
+    let text: String = tokens.iter().map(|token| token["token"].as_str().unwrap()).collect();
+    assert_eq!(text, answer.text());
+    assert_eq!(tokens.len() as u64, answer.usage.as_ref().unwrap().completion_tokens);
+    for token in tokens {
+        let top = token["top_logprobs"].as_array().unwrap();
+        assert_eq!(top.len(), 2);
+        // A greedy answer is made of the likeliest.
+        assert_eq!(top[0]["logprob"], token["logprob"]);
+        assert!(token["logprob"].as_f64().unwrap() <= 0.0);
+    }
+    let streamed = engine.complete_via_stream(asked()).await.unwrap();
+    assert_eq!(streamed.choices[0].logprobs.as_ref().unwrap()["content"], told["content"]);
+    let cut = engine.complete(asked().with_stop(vec!["Paris".to_owned()])).await.unwrap();
+    let told = cut.choices[0].logprobs.clone().unwrap();
+    let text: String = (told["content"].as_array().unwrap().iter())
+        .map(|token| token["token"].as_str().unwrap())
+        .collect();
+    assert!(cut.text().starts_with(&text) && !text.contains("Par"), "{text:?}");
+}
+
+#[tokio::test]
+async fn a_token_that_is_ruled_out_is_not_said() {
+    let (engine, _home) = engine();
+    let asked = || request("What is the capital of France?").with_logprobs(0);
+    let plain = engine.complete(asked()).await.unwrap();
+    assert!(plain.text().contains("Paris"));
+    // Every other token is ruled out, some of the answer among them.
+    let mut ruled_out = asked();
+    let bias: std::collections::BTreeMap<String, i32> =
+        (0..2048).map(|id| (id.to_string(), if id % 2 == 0 { -100 } else { 0 })).collect();
+    ruled_out.extra.insert("logit_bias".to_owned(), serde_json::json!(bias));
+    let other = engine.complete(ruled_out.with_max_tokens(16)).await.unwrap();
+    assert_ne!(other.text(), plain.text());
+}
+
+#[tokio::test]
 async fn a_conversation_that_does_not_fit_is_refused_with_the_numbers() {
     let (engine, _home) = engine();
     let error = engine.complete(request(&"lake ".repeat(600))).await.unwrap_err();

@@ -1,0 +1,226 @@
+//! Reading a request's settings: how tokens are chosen, and what would change the answer.
+
+use std::borrow::Cow;
+use std::ops::RangeInclusive;
+
+use openai_api::ChatRequest;
+use serde_json::Value;
+
+use crate::error::Result;
+use crate::generate::Sampling;
+use crate::model::Habits;
+use crate::request::refuse;
+use crate::sample::Choosing;
+
+/// Refuses settings that are out of their ranges, or that the engine cannot keep.
+pub(super) fn check(request: &ChatRequest) -> Result<()> {
+    let within = |value: Option<f32>, most: f32| value.is_none_or(|v| (0.0..=most).contains(&v));
+    if !within(request.temperature, 2.0) {
+        return refuse("temperature", "must be 0 to 2");
+    }
+    if !within(request.top_p, 1.0) {
+        return refuse("top_p", "must be 0 to 1");
+    }
+    if request.token_limit() == Some(0) {
+        return refuse("max_tokens", "must be at least 1");
+    }
+    if !request.tools.is_empty() {
+        return refuse("tools", "local models call no tools; leave them out");
+    }
+    answers(request)?;
+    // What the model's habits are matters to no check.
+    sampling(request, &Habits { temperature: 0.0, top_p: 1.0, end: Vec::new() })?;
+    for (field, plain) in CHANGES_THE_ANSWER {
+        if let Some(value) = setting(request, field)
+            && !value.is_null()
+            && !plain.iter().any(|plain| same(&value, plain))
+        {
+            return refuse(*field, "local models do not offer this; leave it out");
+        }
+    }
+    Ok(())
+}
+
+/// How many answers the request asks for.
+pub(crate) fn answers(request: &ChatRequest) -> Result<u32> {
+    let answers = number(request, "n", 1.0..=128.0, "a whole number from 1 to 128")?;
+    Ok(answers.unwrap_or(1.0) as u32)
+}
+
+/// How the request wants tokens chosen; the model's habits where it does not say.
+pub(crate) fn sampling(request: &ChatRequest, habits: &Habits) -> Result<Sampling> {
+    let read = |field, range, wanted| number(request, field, range, wanted);
+    let penalty = |field| read(field, -2.0..=2.0, "a number from -2 to 2");
+    let others = read("top_logprobs", 0.0..=20.0, "a whole number from 0 to 20")?;
+    let is_told = setting(request, "logprobs").is_some_and(|told| *told == true);
+    if others.is_some_and(|others| others > 0.0) && !is_told {
+        return refuse("top_logprobs", "goes with logprobs, which is not set");
+    }
+    let top_k = read("top_k", -1.0..=f64::from(1 << 20), "a whole number; 0 and -1 are all")?;
+    let repetition = read("repetition_penalty", 0.01..=100.0, "a number above 0; 1 is none")?;
+    let choosing = Choosing {
+        temperature: request.temperature.unwrap_or(habits.temperature),
+        top_k: top_k.map_or(0, |top_k| top_k.max(0.0) as usize),
+        top_p: request.top_p.unwrap_or(habits.top_p),
+        min_p: read("min_p", 0.0..=1.0, "a number from 0 to 1")?.unwrap_or(0.0) as f32,
+        repetition_penalty: repetition.unwrap_or(1.0) as f32,
+        presence_penalty: penalty("presence_penalty")?.unwrap_or(0.0) as f32,
+        frequency_penalty: penalty("frequency_penalty")?.unwrap_or(0.0) as f32,
+        bias: bias(request)?,
+        seed: request.seed.map(i64::cast_unsigned),
+        told: is_told.then(|| others.unwrap_or(0.0) as usize),
+    };
+    Ok(Sampling {
+        choosing,
+        limit: request.token_limit().map(|limit| limit as usize),
+        stop: request.stop.iter().filter(|stop| !stop.is_empty()).cloned().collect(),
+    })
+}
+
+/// What the request says of a field that holds a number; a whole one where that is `wanted`.
+fn number(
+    request: &ChatRequest,
+    field: &str,
+    range: RangeInclusive<f64>,
+    wanted: &str,
+) -> Result<Option<f64>> {
+    let Some(value) = setting(request, field).filter(|value| !value.is_null()) else {
+        return Ok(None);
+    };
+    let is_fine = |number: &f64| {
+        range.contains(number) && (number.fract() == 0.0 || !wanted.starts_with("a whole"))
+    };
+    match value.as_f64().filter(is_fine) {
+        Some(number) => Ok(Some(number)),
+        None => refuse(field, format!("must be {wanted}")),
+    }
+}
+
+/// What is added to the logits of tokens, by their ids.
+fn bias(request: &ChatRequest) -> Result<Vec<(u32, f32)>> {
+    let wanted = "must map ids of tokens to numbers from -100 to 100";
+    let Some(value) = setting(request, "logit_bias").filter(|value| !value.is_null()) else {
+        return Ok(Vec::new());
+    };
+    let read = |(token, bias): (&String, &Value)| {
+        let bias = bias.as_f64().filter(|bias| (-100.0..=100.0).contains(bias))?;
+        Some((token.parse().ok()?, bias as f32))
+    };
+    let biases = value.as_object().map(|map| map.iter().map(read).collect::<Option<_>>());
+    biases.flatten().map_or_else(|| refuse("logit_bias", wanted), Ok)
+}
+
+/// What the request says of a field, be it in its place or among the unknown ones.
+fn setting<'r>(request: &'r ChatRequest, field: &str) -> Option<Cow<'r, Value>> {
+    let owned = |value: Option<Value>| value.map(Cow::Owned);
+    let known = match field {
+        "n" => owned(request.n.map(Value::from)),
+        "logprobs" => owned(request.logprobs.map(Value::from)),
+        "top_logprobs" => owned(request.top_logprobs.map(Value::from)),
+        "presence_penalty" => owned(request.presence_penalty.map(Value::from)),
+        "frequency_penalty" => owned(request.frequency_penalty.map(Value::from)),
+        "tool_choice" => request.tool_choice.as_ref().map(Cow::Borrowed),
+        _ => None,
+    };
+    known.or_else(|| request.extra.get(field).map(Cow::Borrowed))
+}
+
+fn same(value: &Value, plain: &str) -> bool {
+    match value {
+        Value::String(text) => text == plain,
+        Value::Number(number) => number.as_f64() == plain.parse().ok(),
+        other => {
+            let text = other.to_string();
+            text == plain
+        }
+    }
+}
+
+/// Fields that would change the answer, with the values that ask for nothing new.
+const CHANGES_THE_ANSWER: &[(&str, &[&str])] = &[
+    ("tool_choice", &["none", "auto"]),
+    ("functions", &["[]"]),
+    ("function_call", &["none", "auto"]),
+    ("modalities", &[r#"["text"]"#]),
+    ("audio", &[]),
+    ("web_search_options", &[]),
+    ("guided_json", &[]),
+    ("guided_regex", &[]),
+    ("guided_grammar", &[]),
+    ("guided_choice", &[]),
+];
+
+#[cfg(test)]
+mod tests {
+    use openai_api::Message;
+    use serde_json::json;
+
+    use super::*;
+
+    fn request() -> ChatRequest {
+        ChatRequest::new("m", vec![Message::user("hi")])
+    }
+
+    #[track_caller]
+    fn param(request: &ChatRequest) -> Option<String> {
+        let error: openai_api::Error = check(request).err()?.into();
+        Some(error.as_api().unwrap().param.clone().unwrap())
+    }
+
+    #[test]
+    fn settings_are_read_from_their_place_or_from_beside_it() {
+        let habits = Habits { temperature: 0.0, top_p: 1.0, end: Vec::new() };
+        let mut request = request().with_presence_penalty(0.5).with_logprobs(3).with_n(2);
+        for (field, value) in [
+            ("top_k", json!(40)),
+            ("min_p", json!(0.05)),
+            ("repetition_penalty", json!(1.1)),
+            ("frequency_penalty", json!(-1)),
+            ("logit_bias", json!({"7": -100})),
+        ] {
+            request.extra.insert(field.to_owned(), value);
+        }
+        let choosing = sampling(&request, &habits).unwrap().choosing;
+        let expected = Choosing {
+            top_k: 40,
+            min_p: 0.05,
+            repetition_penalty: 1.1,
+            presence_penalty: 0.5,
+            frequency_penalty: -1.0,
+            bias: vec![(7, -100.0)],
+            told: Some(3),
+            ..Choosing::greedy()
+        };
+        assert_eq!(choosing, expected);
+        assert_eq!(answers(&request).unwrap(), 2);
+        assert_eq!(param(&request), None);
+    }
+
+    #[test]
+    fn a_setting_out_of_its_range_is_refused_by_name() {
+        for (field, value) in [
+            ("n", json!(0)),
+            ("n", json!(1.5)),
+            ("top_k", json!(-2)),
+            ("min_p", json!(2)),
+            ("presence_penalty", json!("much")),
+            ("frequency_penalty", json!(2.5)),
+            ("repetition_penalty", json!(0)),
+            ("logit_bias", json!({"a": 1})),
+            ("logit_bias", json!({"1": 101})),
+            ("logit_bias", json!([])),
+            ("top_logprobs", json!(3)),
+        ] {
+            assert_eq!(param(&with(field, &value)).as_deref(), Some(field), "{value}");
+        }
+        let mut request = request().with_logprobs(0);
+        request.top_logprobs = Some(21);
+        assert_eq!(param(&request).as_deref(), Some("top_logprobs"));
+    }
+
+    fn with(field: &str, value: &Value) -> ChatRequest {
+        let mut request = request();
+        request.extra.insert(field.to_owned(), value.clone());
+        request
+    }
+}
