@@ -22,7 +22,7 @@ xflags::xflags! {
             /// llama-cpp. May be repeated.
             repeated --server name: String
             /// Only this part: unit, doc, matrix, backends, stores, trainers, servers,
-            /// parity, cli or python. May be repeated.
+            /// parity, cli, python or engine. May be repeated.
             repeated --only part: Part
         }
         /// Runs every lint and check, also after one has failed: fmt, clippy, doc,
@@ -81,6 +81,7 @@ pub enum Part {
     Parity,
     Cli,
     Python,
+    Engine,
 }
 
 impl FromStr for Part {
@@ -98,9 +99,10 @@ impl FromStr for Part {
             "parity" => Self::Parity,
             "cli" => Self::Cli,
             "python" => Self::Python,
+            "engine" => Self::Engine,
             _ => {
                 return Err("expected unit, doc, matrix, backends, stores, trainers, servers, \
-                            parity, cli or python"
+                            parity, cli, python or engine"
                     .to_owned());
             }
         })

@@ -19,13 +19,21 @@ use crate::metadata::Workspace;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Environment {
     folder: &'static str,
+    /// The packages of this one are there as well.
+    base: Option<&'static Self>,
     /// What is built from source is built with these arguments of `CMake`.
     cmake: &'static str,
 }
 
 impl Environment {
     pub(crate) const fn new(folder: &'static str) -> Self {
-        Self { folder, cmake: "" }
+        Self { folder, base: None, cmake: "" }
+    }
+
+    /// Stands on another environment, whose packages it need not install again.
+    pub(crate) const fn on(mut self, base: &'static Self) -> Self {
+        self.base = Some(base);
+        self
     }
 
     /// `HERE` in `cmake` stands for the folder that describes the environment.
@@ -40,21 +48,20 @@ impl Environment {
     ///
     /// There is no Python 3 with `venv`, or the packages cannot be had or built.
     pub(crate) fn install(&self, sh: &Shell, workspace: &Workspace) -> Result<Installed> {
-        let here = sh.current_dir().join("tests/python").join(self.folder);
+        let here = self.description(sh);
+        let base = self.base.map(|base| base.install(sh, workspace)).transpose()?;
         let Ok(version) = cmd!(sh, "python3 --version").quiet().ignore_stderr().read() else {
             bail!("python3 is not installed");
         };
         let dir = workspace.tools_dir().join("python").join(self.folder);
         let installed = Installed { made: dir.join("made"), dir };
 
-        // What a script makes is made again without installing the packages again.
-        let is_script = |name: &str| name.ends_with(".py");
-        let packages = contents(&here, |name| !is_script(name))?;
-        let packages = format!("{version}\n{}\n{packages}", self.cmake);
+        let packages = format!("{version}\n{}\n{}", self.cmake, self.packages(sh)?);
         once(&installed.dir.join("installed.txt"), &packages, || {
             println!("installing {} into {}", self.folder, installed.dir.display());
             sh.remove_path(&installed.dir)?;
-            self.install_packages(sh, &here, &installed)
+            self.install_packages(sh, &here, &installed)?;
+            base.map_or(Ok(()), |base| installed.stand_on(sh, &base))
         })?;
         let script = here.join("prepare.py");
         if script.exists() {
@@ -67,6 +74,18 @@ impl Environment {
             })?;
         }
         Ok(installed)
+    }
+
+    fn description(&self, sh: &Shell) -> PathBuf {
+        sh.current_dir().join("tests/python").join(self.folder)
+    }
+
+    /// What says which packages there are, those of the base first.
+    fn packages(&self, sh: &Shell) -> Result<String> {
+        // What a script makes is made again without installing the packages again.
+        let own = contents(&self.description(sh), |name| !is_script(name) && !is_prose(name))?;
+        let base = self.base.map(|base| base.packages(sh)).transpose()?;
+        Ok(base.unwrap_or_default() + &own)
     }
 
     fn install_packages(&self, sh: &Shell, here: &Path, installed: &Installed) -> Result<()> {
@@ -96,6 +115,14 @@ impl Environment {
     }
 }
 
+fn is_script(name: &str) -> bool {
+    name.ends_with(".py")
+}
+
+fn is_prose(name: &str) -> bool {
+    name.ends_with(".md")
+}
+
 /// Does what `make` does, unless that was done for the same input; `stamp` keeps the input.
 fn once(stamp: &Path, input: &str, make: impl FnOnce() -> Result<()>) -> Result<()> {
     if fs::read_to_string(stamp).is_ok_and(|made| made == input) {
@@ -122,6 +149,20 @@ impl Installed {
     /// A command that a package brought.
     pub(crate) fn script(&self, name: &str) -> PathBuf {
         self.scripts().join(name).with_extension(env::consts::EXE_EXTENSION)
+    }
+
+    /// Lets Python find the packages of `base` after its own.
+    fn stand_on(&self, sh: &Shell, base: &Self) -> Result<()> {
+        let link = self.packages(sh)?.join("base.pth");
+        let packages = base.packages(sh)?.display().to_string();
+        fs::write(&link, packages).with_context(|| format!("{} cannot be written", link.display()))
+    }
+
+    /// Where its packages are.
+    fn packages(&self, sh: &Shell) -> Result<PathBuf> {
+        let (python, script) =
+            (self.python(), "import sysconfig; print(sysconfig.get_path('purelib'))");
+        Ok(cmd!(sh, "{python} -c {script}").quiet().read()?.into())
     }
 
     fn scripts(&self) -> PathBuf {

@@ -6,16 +6,18 @@ mod libtest;
 mod process;
 mod report;
 
-use std::{collections::BTreeSet, env, path::PathBuf, process::Command, time::Instant};
+use std::{
+    collections::BTreeSet, env, ffi::OsString, path::PathBuf, process::Command, time::Instant,
+};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Result, bail};
 use xshell::Shell;
 
 use crate::{
     flags,
     metadata::Workspace,
     python::Environment,
-    servers::{Running, Server},
+    servers::{Running, Server, TRANSFORMERS},
     test::{
         build::{Built, Executable, Wanted},
         cells::{Cell, Need, Plan},
@@ -40,7 +42,10 @@ pub(crate) fn run(sh: &Shell, flags: flags::Test) -> bool {
 
 fn carry_out(sh: &Shell, plan: &Plan, report: &mut Report) -> Result<()> {
     let workspace = Workspace::load(sh)?;
-    let built = build::build(&workspace, wanted(plan))?;
+    let mut built = Built::default();
+    for wanted in wanted(plan) {
+        built.add(build::build(&workspace, wanted)?);
+    }
     if built.is_broken {
         let complaint = "not everything builds; the compiler's messages are above";
         report.add("problems", Row::broken("cargo build", complaint.to_owned()));
@@ -64,12 +69,14 @@ fn carry_out(sh: &Shell, plan: &Plan, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-fn wanted(plan: &Plan) -> Wanted {
-    match (plan.unit, plan.cells.is_empty()) {
-        (true, _) => Wanted::Everything,
-        (false, false) => Wanted::Matrix,
-        (false, true) => Wanted::Nothing,
+fn wanted(plan: &Plan) -> Vec<Wanted> {
+    if plan.unit {
+        return vec![Wanted::Everything];
     }
+    let of =
+        |cell: &Cell| if cell.is_own() { Wanted::Matrix } else { Wanted::Package(cell.package) };
+    let wanted: BTreeSet<_> = plan.cells.iter().map(of).collect();
+    wanted.into_iter().collect()
 }
 
 /// One row per crate, over all its test binaries.
@@ -124,28 +131,23 @@ fn matrix(
     built: &[Executable],
     report: &mut Report,
 ) -> Result<()> {
-    // Other crates name their own test binaries so too.
-    let home = workspace.packages.iter().find(|package| package.name == cells::PACKAGE);
-    let binary = built
-        .iter()
-        .find(|e| {
-            e.is_test && e.name == cells::BINARY && home.is_some_and(|p| p.manifest == e.manifest)
-        })
-        .with_context(|| format!("the build made no test binary `{}`", cells::BINARY))?;
-    let attune = built
-        .iter()
-        .find(|e| !e.is_test)
-        .context("the build made no `attune`, which the matrix runs")?;
-    let names = libtest::list(binary.command())?;
+    let packages: BTreeSet<_> = plan.cells.iter().map(|cell| cell.package).collect();
+    let suites = packages.into_iter().map(|package| suites(workspace, built, package));
+    let suites = suites.collect::<Result<Vec<_>>>()?.concat();
+    let attune = built.iter().find(|e| !e.is_test);
+    if attune.is_none() && plan.cells.iter().any(Cell::is_own) {
+        bail!("the build made no `attune`, which the matrix runs");
+    }
 
     for cell in &plan.cells {
         println!("\n== {} {}", cell.axis, cell.name);
-        let row = run_cell(sh, workspace, cell, binary, attune, &names)?;
+        let row = run_cell(sh, workspace, cell, &suites, attune)?;
         println!("{row}");
         report.add(cell.axis, row);
     }
     if plan.everything {
-        for name in cells::strays(&names) {
+        let own = suites.iter().filter(|suite| suite.package == cells::PACKAGE);
+        for name in own.flat_map(|suite| cells::strays(&suite.names)) {
             let reason = "no cell runs this test; put its module in xtask/src/test/cells.rs";
             report.add("problems", Row::broken(name, reason.to_owned()));
         }
@@ -153,16 +155,45 @@ fn matrix(
     Ok(())
 }
 
+/// A test binary and the full names of its tests.
+#[derive(Debug, Clone)]
+struct Suite<'a> {
+    package: &'a str,
+    executable: &'a Executable,
+    names: Vec<String>,
+}
+
+/// Those of one member.
+fn suites<'a>(
+    workspace: &Workspace,
+    built: &'a [Executable],
+    package: &'a str,
+) -> Result<Vec<Suite<'a>>> {
+    let home = workspace.package(package).map(|package| &package.manifest);
+    let built = built.iter().filter(|e| e.is_test && home == Some(&e.manifest));
+    let suites = built.map(|executable| {
+        Ok(Suite { package, executable, names: libtest::list(executable.command())? })
+    });
+    let suites = suites.collect::<Result<Vec<_>>>()?;
+    if suites.is_empty() {
+        bail!("the build made no test binary of `{package}`");
+    }
+    Ok(suites)
+}
+
 fn run_cell(
     sh: &Shell,
     workspace: &Workspace,
     cell: &Cell,
-    binary: &Executable,
-    attune: &Executable,
-    names: &[String],
+    suites: &[Suite<'_>],
+    attune: Option<&Executable>,
 ) -> Result<Row> {
-    let tests: Vec<_> = names.iter().filter(|name| cell.holds(name)).collect();
-    if tests.is_empty() {
+    let suites = suites.iter().filter(|suite| suite.package == cell.package).map(|suite| {
+        let is_held = |name: &&String| cell.holds(&suite.executable.name, name);
+        (suite.executable, suite.names.iter().filter(is_held).collect::<Vec<_>>())
+    });
+    let suites: Vec<_> = suites.filter(|(_, tests)| !tests.is_empty()).collect();
+    if suites.is_empty() {
         return Ok(Row::broken(cell.name, format!("no test ran: `{}` has none", cell.module)));
     }
     let found = match Found::what(cell.need, sh, workspace) {
@@ -170,14 +201,26 @@ fn run_cell(
         Err(err) => return Ok(Row::not_run(cell.name, format!("{err:#}"))),
     };
     let start = Instant::now();
-    let mut command = binary.command();
-    // What needs the command or the client is ignored by a plain `cargo test`.
-    command.args(["--exact", "--include-ignored"]).args(&tests).env("ATTUNE_BIN", &attune.path);
-    match &found {
-        Found::Nothing => {}
-        Found::Python(python) => _ = command.env("ATTUNE_TEST_PYTHON", python),
-        Found::Server(server, running) => _ = command.env(server.variable(), running.base_url()),
+    let mut tally = Tally::default();
+    for (executable, tests) in suites {
+        let mut command = executable.command();
+        // What needs the command or the client is ignored by a plain `cargo test`.
+        command.args(["--exact", "--include-ignored"]).args(&tests);
+        command.envs(attune.map(|attune| ("ATTUNE_BIN", &attune.path)));
+        command.envs(found.variable());
+        tally += run_tests(command, tests)?;
     }
+    if tally.failed > 0
+        && let Found::Server(_, running) = &found
+    {
+        let log = format!("what the server said is in {}\n", running.log().display());
+        tally.complaints.push_str(&log);
+    }
+    Ok(Row::new(cell.name, tally, start.elapsed()))
+}
+
+/// Runs a test binary, which is to report these tests.
+fn run_tests(command: Command, tests: Vec<&String>) -> Result<Tally> {
     let mut silent: BTreeSet<_> = tests.into_iter().map(String::as_str).collect();
     let mut tally = libtest::run(command, |line| {
         println!("{line}");
@@ -187,22 +230,23 @@ fn run_cell(
         // Which ones they were says where a crash began.
         let silent = silent.into_iter().map(|test| format!("not reported: {test}\n"));
         tally.complaints.extend(silent);
-        if let Found::Server(_, running) = &found {
-            let log = format!("what the server said is in {}\n", running.log().display());
-            tally.complaints.push_str(&log);
-        }
     }
-    Ok(Row::new(cell.name, tally, start.elapsed()))
+    Ok(tally)
 }
 
 /// The official Python client.
 const CLIENT: Environment = Environment::new("client");
+
+/// The libraries that the engine is to agree with.
+const PEERS: Environment = Environment::new("engine").on(&TRANSFORMERS);
 
 /// What a cell needed, found or started; a server is stopped when this is dropped.
 #[derive(Debug)]
 enum Found {
     Nothing,
     Python(PathBuf),
+    /// What a script wrote, in this folder.
+    Peers(PathBuf),
     Server(Server, Running),
 }
 
@@ -211,7 +255,18 @@ impl Found {
         Ok(match need {
             Need::Nothing => Self::Nothing,
             Need::PythonClient => Self::Python(CLIENT.install(sh, workspace)?.python()),
+            Need::Peers => Self::Peers(PEERS.install(sh, workspace)?.made),
             Need::Server(server) => Self::Server(server, server.start(sh, workspace)?),
         })
+    }
+
+    /// The environment variable in which the tests find it.
+    fn variable(&self) -> Option<(&'static str, OsString)> {
+        match self {
+            Self::Nothing => None,
+            Self::Python(python) => Some(("ATTUNE_TEST_PYTHON", python.into())),
+            Self::Peers(folder) => Some(("ATTUNE_TEST_ENGINE_PEERS", folder.into())),
+            Self::Server(server, running) => Some((server.variable(), running.base_url().into())),
+        }
     }
 }

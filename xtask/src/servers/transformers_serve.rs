@@ -8,7 +8,8 @@ use xshell::Shell;
 use super::running::Launch;
 use crate::{metadata::Workspace, python::Environment};
 
-const TRANSFORMERS: Environment = Environment::new("transformers_serve");
+/// `PyTorch` and `transformers`.
+pub(crate) const TRANSFORMERS: Environment = Environment::new("transformers_serve");
 
 pub(super) fn launch(sh: &Shell, workspace: &Workspace, port: u16) -> Result<Launch> {
     let installed = TRANSFORMERS.install(sh, workspace)?;

@@ -11,18 +11,19 @@ use serde_json::Value;
 
 use crate::{metadata::Workspace, test::cells};
 
-/// The packages and features of every build here. One selection for all, so that
-/// a slice finds built what a full run left, and the other way round.
+/// The packages and features of every build here but [`Wanted::Package`]. One selection
+/// for all, so that a slice finds built what a full run left, and the other way round.
 pub(crate) const SELECTION: [&str; 2] = ["--workspace", "--all-features"];
 
 /// How much to build.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Wanted {
     /// Every test binary, and `attune`.
     Everything,
     /// The matrix's test binary, and `attune`.
     Matrix,
-    Nothing,
+    /// The test binaries of one member, without the rest of the workspace.
+    Package(&'static str),
 }
 
 /// What a build left.
@@ -31,6 +32,14 @@ pub(crate) struct Built {
     pub(crate) executables: Vec<Executable>,
     /// Whether something did not build.
     pub(crate) is_broken: bool,
+}
+
+impl Built {
+    /// Adds what another build left.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.executables.extend(other.executables);
+        self.is_broken |= other.is_broken;
+    }
 }
 
 /// Something that was built and can be run.
@@ -55,17 +64,17 @@ impl Executable {
 /// Builds in the dev profile, also past an error, so that the crates that build
 /// can be tested. The compiler's messages go to standard error.
 pub(crate) fn build(workspace: &Workspace, wanted: Wanted) -> Result<Built> {
-    let targets: &[&str] = match wanted {
-        Wanted::Everything => &["--tests"],
-        Wanted::Matrix => &["--test", cells::BINARY],
-        Wanted::Nothing => return Ok(Built::default()),
-    };
     let Some(attune) = workspace.package("cli").and_then(|cli| cli.bins.first()) else {
         bail!("the workspace has no crate `cli` with a binary");
     };
     println!("== build");
     let mut command = Command::new("cargo");
-    command.args(["build", "--keep-going"]).args(SELECTION).args(targets).args(["--bin", attune]);
+    command.args(["build", "--keep-going"]);
+    match wanted {
+        Wanted::Everything => command.args(SELECTION).args(["--tests", "--bin", attune]),
+        Wanted::Matrix => command.args(SELECTION).args(["--test", cells::BINARY, "--bin", attune]),
+        Wanted::Package(name) => command.args(["--all-features", "--tests", "--package", name]),
+    };
     command.arg("--message-format=json-render-diagnostics").stdin(Stdio::null());
     let mut child = command.stdout(Stdio::piped()).spawn().context("cargo does not start")?;
     let messages = child.stdout.take().context("cargo has no standard output")?;

@@ -12,7 +12,7 @@ pub(crate) const PACKAGE: &str = "integration-tests";
 /// Its one test binary.
 pub(crate) const BINARY: &str = "it";
 
-/// Every cell: a module of the test binary.
+/// Every cell: a module of the test binary, or of another member's tests.
 const CELLS: &[Cell] = &[
     cell("backends", "embedded", "backends::embedded"),
     cell("backends", "http", "backends::embedded_over_http"),
@@ -29,7 +29,8 @@ const CELLS: &[Cell] = &[
     server("llama-cpp", "servers::llama_cpp", Server::LlamaCpp),
     cell("product", "parity", "parity"),
     cell("product", "cli", "cli"),
-    Cell { axis: "product", name: "python", module: "python_client", need: Need::PythonClient },
+    Cell { need: Need::PythonClient, ..cell("product", "python", "python_client") },
+    Cell { package: "local-engine", need: Need::Peers, ..cell("product", "engine", "peers") },
 ];
 
 /// One cell: the tests of one module.
@@ -39,7 +40,9 @@ pub(crate) struct Cell {
     pub(crate) axis: &'static str,
     /// What the flags call it.
     pub(crate) name: &'static str,
-    /// Where its tests are.
+    /// The member that has its tests.
+    pub(crate) package: &'static str,
+    /// Where in the matrix its tests are; in another member, any module of this name has some.
     pub(crate) module: &'static str,
     /// What it cannot run without.
     pub(crate) need: Need,
@@ -50,27 +53,39 @@ pub(crate) struct Cell {
 pub(crate) enum Need {
     Nothing,
     PythonClient,
+    /// What other libraries make of tiny models.
+    Peers,
     Server(Server),
 }
 
 const fn cell(axis: &'static str, name: &'static str, module: &'static str) -> Cell {
-    Cell { axis, name, module, need: Need::Nothing }
+    Cell { axis, name, package: PACKAGE, module, need: Need::Nothing }
 }
 
 const fn server(name: &'static str, module: &'static str, server: Server) -> Cell {
-    Cell { axis: "servers", name, module, need: Need::Server(server) }
+    Cell { need: Need::Server(server), ..cell("servers", name, module) }
 }
 
 impl Cell {
-    /// Whether the test of this path belongs to the cell.
-    pub(crate) fn holds(&self, test: &str) -> bool {
-        test.strip_prefix(self.module).is_some_and(|rest| rest.starts_with("::"))
+    /// Whether the cell is one of the matrix's own test binary.
+    pub(crate) fn is_own(&self) -> bool {
+        self.package == PACKAGE
+    }
+
+    /// Whether the test of this path, in this binary of the package, belongs to the cell.
+    pub(crate) fn holds(&self, binary: &str, test: &str) -> bool {
+        if self.is_own() {
+            return test.strip_prefix(self.module).is_some_and(|rest| rest.starts_with("::"));
+        }
+        let modules = test.rsplit_once("::").map_or("", |(modules, _)| modules);
+        binary == self.module || modules.split("::").any(|module| module == self.module)
     }
 }
 
-/// The tests that no cell runs.
+/// The tests of the matrix that no cell runs.
 pub(crate) fn strays(tests: &[String]) -> impl Iterator<Item = &str> {
-    tests.iter().map(String::as_str).filter(|test| !CELLS.iter().any(|cell| cell.holds(test)))
+    let is_held = |test: &str| CELLS.iter().any(|c| c.is_own() && c.holds(BINARY, test));
+    tests.iter().map(String::as_str).filter(move |test| !is_held(test))
 }
 
 /// What one call of `cargo xtask test` runs.
@@ -126,6 +141,7 @@ fn part_has(part: Part, cell: &Cell) -> bool {
         Part::Parity => cell.name == "parity",
         Part::Cli => cell.name == "cli",
         Part::Python => cell.name == "python",
+        Part::Engine => cell.name == "engine",
     }
 }
 
@@ -133,7 +149,7 @@ fn part_has(part: Part, cell: &Cell) -> bool {
 mod tests {
     use expect_test::{Expect, expect};
 
-    use super::{Plan, strays};
+    use super::{CELLS, Plan, strays};
     use crate::flags::Xtask;
 
     #[test]
@@ -141,7 +157,7 @@ mod tests {
         check(
             "test",
             expect![
-                "unit doc backends/embedded backends/http backends/scripted stores/memory stores/json stores/sqlite trainers/embedded trainers/hosted servers/stdy servers/prism servers/litellm servers/transformers servers/llama-cpp product/parity product/cli product/python"
+                "unit doc backends/embedded backends/http backends/scripted stores/memory stores/json stores/sqlite trainers/embedded trainers/hosted servers/stdy servers/prism servers/litellm servers/transformers servers/llama-cpp product/parity product/cli product/python product/engine"
             ],
         );
     }
@@ -171,6 +187,14 @@ mod tests {
         let tests = ["stores::memory::a", "stores::memory_too::b", "cli::demo::c", "client::d"];
         let strays: Vec<_> = strays(&tests.map(str::to_owned)).map(str::to_owned).collect();
         assert_eq!(strays, ["stores::memory_too::b", "client::d"]);
+    }
+
+    #[test]
+    fn a_cell_of_another_member_holds_its_module_wherever_it_is() {
+        let engine = CELLS.iter().find(|cell| cell.name == "engine").unwrap();
+        assert!(engine.holds("peers", "greedy_answers_agree"));
+        assert!(engine.holds("local_engine", "network::peers::logits_agree"));
+        assert!(!engine.holds("local_engine", "network::tests::peers"));
     }
 
     #[track_caller]
