@@ -17,6 +17,7 @@ import tokenizer as tokens
 QUESTION = "What is the best time to see the northern lights?"
 PROMPT = 24
 ANSWER = 64
+PENALTY = 1.3
 # Sums are made in another order elsewhere, which no choice between two tokens may depend on.
 LEAST_GAP = 1e-3
 
@@ -58,11 +59,20 @@ def write(folder):
         save(here, config, seed, tokenizer, dtype=torch.bfloat16 if name in BF16 else torch.float32,
              shard=SHARDED.get(name, "5GB"), version_4=name in VERSION_4)
         model = load(here)
-        ids, gap, before = answer(model, prompt)
-        assert gap > LEAST_GAP, f"{name}: two tokens are within {gap}; take another seed"
+        ids, scores, gap = answer(model, prompt)
+        varied, _, varied_gap = answer(model, prompt, repetition_penalty=PENALTY)
+        least = min(gap, varied_gap)
+        assert least > LEAST_GAP, f"{name}: two tokens are within {least}; take another seed"
+        assert varied != ids
+        before = logits(model, prompt + ids[:-1])
+        assert torch.allclose(before[PROMPT - 1:], scores, atol=1e-4), "the cache changes logits"
         expected = {
             "transformers": transformers.__version__, "messages": messages, "prompt": prompt,
             "greedy": ids, "text": tokenizer.decode(ids), "rows": len(before), "gap": gap,
+            "penalised": {
+                "repetition_penalty": PENALTY, "greedy": varied,
+                "text": tokenizer.decode(varied), "gap": varied_gap,
+            },
         }
         write_json(here / "expected.json", expected)
         write_floats(here / "logits.f32", before)
@@ -124,20 +134,18 @@ def load(folder):
 
 
 @torch.no_grad()
-def answer(model, prompt):
-    """The likeliest tokens, the narrowest choice, and the logits before each token of both."""
+def answer(model, prompt, **settings):
+    """The likeliest tokens, the scores that each was the greatest of, and the narrowest choice."""
     given = torch.tensor([prompt])
-    whole = model.generate(
+    made = model.generate(
         given, attention_mask=torch.ones_like(given), do_sample=False, max_new_tokens=ANSWER,
-        pad_token_id=0,
+        pad_token_id=0, output_scores=True, return_dict_in_generate=True, **settings,
     )
-    ids = whole[0, len(prompt):].tolist()
+    ids = made.sequences[0, len(prompt):].tolist()
     assert len(ids) == ANSWER, "the answer ends early; take another seed"
-    before = logits(model, whole[0, :-1].tolist())
-    chosen = before[len(prompt) - 1:]
-    assert chosen.argmax(-1).tolist() == ids, "the cache changes the answer"
-    best = chosen.topk(2).values
-    return ids, (best[:, 0] - best[:, 1]).min().item(), before
+    scores = torch.cat(made.scores)
+    best = scores.topk(2).values
+    return ids, scores, (best[:, 0] - best[:, 1]).min().item()
 
 
 @torch.no_grad()
