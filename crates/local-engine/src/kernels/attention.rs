@@ -1,0 +1,243 @@
+//! Causal attention, with as many heads of keys as there are or fewer (Ainslie et al. 2023).
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::lanes::{add_scaled, dot, softmax, wide};
+use crate::config::Heads;
+
+impl Heads {
+    fn group(self) -> usize {
+        self.query / self.key
+    }
+
+    fn scale(self) -> f32 {
+        1.0 / (self.dim as f32).sqrt()
+    }
+
+    /// Where head `head` of row `row` lies in a matrix of `heads` heads.
+    fn at(self, row: usize, heads: usize, head: usize) -> Range<usize> {
+        let start = (row * heads + head) * self.dim;
+        start..start + self.dim
+    }
+}
+
+/// Rows that belong to one sequence; its last query sits at its last key.
+#[derive(Clone, Debug)]
+pub(crate) struct Span {
+    pub(crate) queries: Range<usize>,
+    pub(crate) keys: Range<usize>,
+}
+
+impl Span {
+    /// The keys that the query in row `row` may look at: at most the last `window`.
+    fn visible(&self, row: usize, window: Option<usize>) -> Range<usize> {
+        let end = self.keys.end - (self.queries.end - row) + 1;
+        let first = window.map_or(0, |window| end.saturating_sub(window));
+        self.keys.start.max(first)..end
+    }
+}
+
+/// Causal attention inside each span; nothing looks across spans, or further back than a window.
+pub(crate) fn attention(
+    heads: Heads,
+    window: Option<usize>,
+    spans: &[Span],
+    q: &[f32],
+    k: &[f32],
+    v: &[f32],
+) -> Vec<f32> {
+    let tasks: Vec<_> =
+        spans.iter().flat_map(|span| (0..heads.query).map(move |head| (span, head))).collect();
+    let one = |(span, head): &(&Span, usize)| head_forward(heads, window, span, *head, q, k, v);
+    // Waking the other threads takes longer than to attend from a token or two.
+    let parts: Vec<Vec<f32>> = if q.len() <= FEW_ROWS * heads.query * heads.dim {
+        tasks.iter().map(one).collect()
+    } else {
+        tasks.par_iter().map(one).collect()
+    };
+    let mut out = vec![0.0; q.len()];
+    for ((span, head), part) in tasks.iter().zip(&parts) {
+        scatter(heads, &mut out, (span.queries.start, heads.query, *head), part);
+    }
+    out
+}
+
+/// The gradients of [`attention`] by queries, keys and values; `out` is what it returned.
+#[cfg(feature = "train")]
+pub(crate) fn attention_back(
+    heads: Heads,
+    window: Option<usize>,
+    spans: &[Span],
+    (q, k, v): (&[f32], &[f32], &[f32]),
+    out: &[f32],
+    grad: &[f32],
+) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
+    let tasks: Vec<_> =
+        spans.iter().flat_map(|span| (0..heads.key).map(move |head| (span, head))).collect();
+    let parts: Vec<GroupGradients> = tasks
+        .par_iter()
+        .map(|(span, key_head)| group_back(heads, window, span, *key_head, (q, k, v), out, grad))
+        .collect();
+    let (mut by_q, mut by_k, mut by_v) =
+        (vec![0.0; q.len()], vec![0.0; k.len()], vec![0.0; v.len()]);
+    for ((span, key_head), part) in tasks.iter().zip(&parts) {
+        for (member, part) in part.by_q.iter().enumerate() {
+            let head = key_head * heads.group() + member;
+            scatter(heads, &mut by_q, (span.queries.start, heads.query, head), part);
+        }
+        scatter(heads, &mut by_k, (span.keys.start, heads.key, *key_head), &part.by_k);
+        scatter(heads, &mut by_v, (span.keys.start, heads.key, *key_head), &part.by_v);
+    }
+    (by_q, by_k, by_v)
+}
+
+wide! {
+    /// What one head of a span's queries sees.
+    fn head_forward(
+        heads: Heads,
+        window: Option<usize>,
+        span: &Span,
+        head: usize,
+        q: &[f32],
+        k: &[f32],
+        v: &[f32],
+    ) -> Vec<f32> {
+        let key_head = head / heads.group();
+        let mut weights = vec![0.0; span.keys.len()];
+        let mut part = vec![0.0; span.queries.len() * heads.dim];
+        for (row, out) in span.queries.clone().zip(part.chunks_exact_mut(heads.dim)) {
+            let visible = span.visible(row, window);
+            let weights = &mut weights[..visible.len()];
+            attention_weights(heads, q, k, (row, head), visible.clone(), weights);
+            for (weight, row) in weights.iter().zip(visible) {
+                add_scaled(out, *weight, &v[heads.at(row, heads.key, key_head)]);
+            }
+        }
+        part
+    }
+}
+
+/// The gradients of one head of keys and values, and of the heads of queries that look at it.
+#[cfg(feature = "train")]
+struct GroupGradients {
+    by_q: Vec<Vec<f32>>,
+    by_k: Vec<f32>,
+    by_v: Vec<f32>,
+}
+
+#[cfg(feature = "train")]
+wide! {
+    fn group_back(
+        heads: Heads,
+        window: Option<usize>,
+        span: &Span,
+        key_head: usize,
+        qkv: (&[f32], &[f32], &[f32]),
+        out: &[f32],
+        grad: &[f32],
+    ) -> GroupGradients {
+        let ((q, k, v), dim) = (qkv, heads.dim);
+        let (mut by_k, mut by_v) =
+            (vec![0.0; span.keys.len() * dim], vec![0.0; span.keys.len() * dim]);
+        let mut weights = vec![0.0; span.keys.len()];
+        let mut all_by_q = Vec::with_capacity(heads.group());
+        for member in 0..heads.group() {
+            let head = key_head * heads.group() + member;
+            let mut by_q = vec![0.0; span.queries.len() * dim];
+            for (row, by_q) in span.queries.clone().zip(by_q.chunks_exact_mut(dim)) {
+                let visible = span.visible(row, window);
+                let weights = &mut weights[..visible.len()];
+                attention_weights(heads, q, k, (row, head), visible.clone(), weights);
+                let at = heads.at(row, heads.query, head);
+                let (query, grad) = (&q[at.clone()], &grad[at.clone()]);
+                let mean = dot(&out[at], grad);
+                let keys = by_k.chunks_exact_mut(dim).zip(by_v.chunks_exact_mut(dim));
+                let keys = keys.skip(visible.start - span.keys.start);
+                for ((weight, row), (by_k, by_v)) in weights.iter().zip(visible).zip(keys) {
+                    let at = heads.at(row, heads.key, key_head);
+                    let by_score = weight * (dot(grad, &v[at.clone()]) - mean) * heads.scale();
+                    add_scaled(by_q, by_score, &k[at]);
+                    add_scaled(by_k, by_score, query);
+                    add_scaled(by_v, *weight, grad);
+                }
+            }
+            all_by_q.push(by_q);
+        }
+        GroupGradients { by_q: all_by_q, by_k, by_v }
+    }
+}
+
+/// How much the query in (row, head) looks at each visible key.
+#[inline(always)]
+fn attention_weights(
+    heads: Heads,
+    q: &[f32],
+    k: &[f32],
+    (row, head): (usize, usize),
+    visible: Range<usize>,
+    weights: &mut [f32],
+) {
+    let query = &q[heads.at(row, heads.query, head)];
+    for (weight, key) in weights.iter_mut().zip(visible) {
+        *weight = dot(query, &k[heads.at(key, heads.key, head / heads.group())]) * heads.scale();
+    }
+    softmax(weights);
+}
+
+/// Puts one head's rows, which start at `row`, to their place in a matrix of `count` heads.
+fn scatter(
+    heads: Heads,
+    matrix: &mut [f32],
+    (row, count, head): (usize, usize, usize),
+    part: &[f32],
+) {
+    for (i, values) in part.chunks_exact(heads.dim).enumerate() {
+        matrix[heads.at(row + i, count, head)].copy_from_slice(values);
+    }
+}
+
+/// Up to so many rows of queries one thread does alone.
+const FEW_ROWS: usize = 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::tests::noise;
+    #[cfg(feature = "train")]
+    use crate::kernels::tests::{check_gradient, total};
+
+    #[cfg(feature = "train")]
+    #[test]
+    fn the_gradient_of_attention_agrees_with_differences() {
+        for window in [None, Some(2)] {
+            check_attention(window);
+        }
+    }
+
+    #[cfg(feature = "train")]
+    #[track_caller]
+    fn check_attention(window: Option<usize>) {
+        let heads = Heads { query: 4, key: 2, dim: 6 };
+        let spans = [Span { queries: 0..4, keys: 0..4 }, Span { queries: 4..7, keys: 4..7 }];
+        let (q, k, v) = (noise(1, 7 * 24), noise(2, 7 * 12), noise(3, 7 * 12));
+        let grad = noise(4, 7 * 24);
+        let out = attention(heads, window, &spans, &q, &k, &v);
+        let (by_q, by_k, by_v) = attention_back(heads, window, &spans, (&q, &k, &v), &out, &grad);
+        check_gradient(&q, &by_q, |q| total(&attention(heads, window, &spans, q, &k, &v), &grad));
+        check_gradient(&k, &by_k, |k| total(&attention(heads, window, &spans, &q, k, &v), &grad));
+        check_gradient(&v, &by_v, |v| total(&attention(heads, window, &spans, &q, &k, v), &grad));
+    }
+
+    #[test]
+    fn a_span_cannot_see_another() {
+        let heads = Heads { query: 2, key: 1, dim: 4 };
+        let (q, k, v) = (noise(1, 5 * 8), noise(2, 5 * 4), noise(3, 5 * 4));
+        let both = [Span { queries: 0..2, keys: 0..2 }, Span { queries: 2..5, keys: 2..5 }];
+        let packed = attention(heads, None, &both, &q, &k, &v);
+        let alone = [Span { queries: 0..3, keys: 0..3 }];
+        let second = attention(heads, None, &alone, &q[16..], &k[8..], &v[8..]);
+        assert_eq!(packed[16..], second);
+    }
+}
