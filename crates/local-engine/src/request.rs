@@ -55,7 +55,7 @@ pub(crate) fn turn(message: &Message) -> Result<Turn, String> {
     {
         return Err(format!("part {place} is not text, and the model reads text only"));
     }
-    Ok(Turn { role: role.to_owned(), content: message.text() })
+    Ok(Turn { role: role.to_owned(), content: message.text(), more: serde_json::Map::new() })
 }
 
 /// The message's role as templates know it.

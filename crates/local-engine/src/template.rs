@@ -1,185 +1,212 @@
 //! From messages to the text that the model continues.
+//!
+//! Chat templates are Jinja as `transformers` runs it (`utils/chat_template_utils.py` there): blocks
+//! are trimmed, `tojson` is Python's `json.dumps`, and a few functions are added. They come with
+//! models from anywhere, so they are run within limits: they read no files, and what they may
+//! compute and make is bounded (see [`budget`]).
 
-use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{Serde, Value};
-use minijinja::{Environment, ErrorKind};
+mod budget;
+mod filters;
+mod functions;
+mod methods;
+mod operators;
+mod print;
+mod run;
+mod source;
+#[cfg(test)]
+mod tests;
+mod value;
+
+use std::time::SystemTime;
+
+use minijinja::machinery::parse;
 use openai_api::ApiError;
-use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json};
 
 use crate::error::{Error, Result};
+use crate::template::budget::{Fault, Outcome};
+use crate::template::source::{prepare, syntax};
+use crate::template::value::Value;
 use crate::files::{ModelFiles, TOKENIZER_CONFIG};
 
 /// One message as templates know it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Turn {
     pub(crate) role: String,
     pub(crate) content: String,
+    /// What else the message has, like `tool_calls` or `reasoning_content`; a `content` here takes
+    /// the place of the text.
+    pub(crate) more: Map<String, Json>,
 }
 
-/// A model's chat template, in Jinja as `tokenizer_config.json` holds it.
+/// What a template is to render.
+#[derive(Clone, Debug)]
+pub(crate) struct Ask<'a> {
+    pub(crate) turns: &'a [Turn],
+    /// The tools on offer, as the chat API describes them.
+    pub(crate) tools: Option<&'a [Json]>,
+    /// Whether to end with the beginning of an answer.
+    pub(crate) answer_next: bool,
+    /// More variables, like `enable_thinking`.
+    pub(crate) variables: Map<String, Json>,
+    /// The time that `strftime_now` tells; in UTC, where `transformers` uses local time.
+    pub(crate) now: SystemTime,
+}
+
+/// A model's chat template.
 #[derive(Debug)]
 pub(crate) struct ChatTemplate {
-    environment: Environment<'static>,
+    chat: Script,
+    /// Used in place of `chat` where tools are on offer.
+    tool_use: Option<Script>,
+    /// The special tokens by their names, like `bos_token`.
+    tokens: Vec<(String, String)>,
+}
+
+/// A template that can be parsed, and the file that it is from.
+#[derive(Debug)]
+struct Script {
+    source: String,
     file: String,
-    bos_token: Option<String>,
-    eos_token: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct TokenizerConfig {
-    #[serde(default)]
-    bos_token: Option<SpecialToken>,
-    #[serde(default)]
-    eos_token: Option<SpecialToken>,
-    chat_template: Source,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum SpecialToken {
-    Text(String),
-    Added { content: String },
-}
-
-impl SpecialToken {
-    fn into_text(self) -> String {
-        match self {
-            Self::Text(text) | Self::Added { content: text } => text,
-        }
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Source {
-    One(String),
-    Named(Vec<Named>),
-}
-
-#[derive(Deserialize)]
-struct Named {
-    name: String,
-    template: String,
 }
 
 impl ChatTemplate {
+    /// Reads the template of a model's files: `chat_template.jinja`, or else the `chat_template` in
+    /// `tokenizer_config.json`, a text or a list of named ones.
     pub(crate) fn load(files: &ModelFiles) -> Result<Self> {
         let file = files.display(TOKENIZER_CONFIG);
-        let config: TokenizerConfig = serde_json::from_slice(&files.read(TOKENIZER_CONFIG)?)
+        let config: Map<String, Json> = serde_json::from_slice(&files.read(TOKENIZER_CONFIG)?)
             .map_err(|source| Error::Json { file: file.clone(), source })?;
-        let source = match config.chat_template {
-            Source::One(source) => source,
-            Source::Named(named) => match named.into_iter().find(|named| named.name == "default") {
-                Some(named) => named.template,
-                None => {
-                    let problem = "has no template named default".to_owned();
-                    return Err(Error::Config { file, field: "chat_template", problem });
-                }
-            },
+        let named = |name: &str| match config.get("chat_template") {
+            Some(Json::String(source)) => (name == DEFAULT).then_some(&**source),
+            Some(Json::Array(list)) => {
+                let found = list.iter().find(|item| item["name"] == name)?;
+                found["template"].as_str()
+            }
+            _ => None,
         };
-        let mut environment = Environment::new();
-        environment.set_fuel(Some(FUEL));
-        environment.add_function("raise_exception", raise_exception);
-        // The blocks are trimmed as `transformers` trims them.
-        SyntaxConfig::builder()
-            .trim_blocks(true)
-            .lstrip_blocks(true)
-            .build()
-            .and_then(|syntax| {
-                environment.set_syntax(syntax);
-                environment.add_template_owned(NAME, source)
-            })
-            .map_err(|source| Error::Template { file: file.clone(), source: source.into() })?;
-        let [bos_token, eos_token] =
-            [config.bos_token, config.eos_token].map(|token| token.map(SpecialToken::into_text));
-        Ok(Self { environment, file, bos_token, eos_token })
+        let read = |path: &str, name: &str| match Script::read(files, path)? {
+            Some(script) => Ok(Some(script)),
+            None => named(name).map(|source| Script::new(source, file.clone())).transpose(),
+        };
+        let Some(chat) = read(CHAT_TEMPLATE, DEFAULT)? else {
+            let problem = format!(
+                "has no template named {DEFAULT}, and there is no {CHAT_TEMPLATE}; \
+                 use a model that was trained to chat"
+            );
+            return Err(Error::Config { file, field: "chat_template", problem });
+        };
+        let tool_use = read(TOOL_TEMPLATE, TOOL_USE)?;
+        Ok(Self { chat, tool_use, tokens: special_tokens(&config) })
     }
 
     pub(crate) fn eos_token(&self) -> Option<&str> {
-        self.eos_token.as_deref()
+        self.tokens.iter().find(|(name, _)| name == "eos_token").map(|(_, token)| &**token)
     }
 
     /// Renders a conversation, with the beginning of an answer if `answer_next`.
     pub(crate) fn render(&self, turns: &[Turn], answer_next: bool) -> Result<String> {
-        let context = minijinja::context! {
-            messages => Value::from(Serde(turns)),
-            add_generation_prompt => answer_next,
-            bos_token => self.bos_token.as_deref(),
-            eos_token => self.eos_token.as_deref(),
+        let (variables, now) = (Map::new(), SystemTime::now());
+        self.render_all(&Ask { turns, tools: None, answer_next, variables, now })
+    }
+
+    /// Renders a conversation with all that templates can be given.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Request`] if the template refuses the conversation, [`Error::Template`] if it fails
+    /// or goes beyond its limits.
+    pub(crate) fn render_all(&self, ask: &Ask<'_>) -> Result<String> {
+        let script = match (&self.tool_use, ask.tools) {
+            (Some(script), Some(_)) => script,
+            _ => &self.chat,
         };
-        let rendered = self.environment.get_template(NAME).and_then(|t| t.render(context));
-        rendered.map_err(|source| match refusal(&source) {
-            Some(message) => ApiError::invalid_request("messages", message).into(),
-            None => Error::Template { file: self.file.clone(), source: source.into() },
+        script.render(ask, &self.tokens).map_err(|fault| match fault {
+            Fault::Refused(message) => {
+                let message = format!("the model's template refuses the conversation: {message}");
+                ApiError::invalid_request("messages", message).into()
+            }
+            fault => Error::Template { file: script.file.clone(), source: fault.into() },
         })
     }
 }
 
-/// Templates call this when the conversation is not one that they can write.
-fn raise_exception(message: String) -> Result<Value, minijinja::Error> {
-    Err(minijinja::Error::new(ErrorKind::InvalidOperation, format!("{REFUSED}{message}")))
-}
+impl Script {
+    fn read(files: &ModelFiles, path: &str) -> Result<Option<Self>> {
+        let Some(bytes) = files.read_if_present(path)? else { return Ok(None) };
+        let file = files.display(path);
+        match std::str::from_utf8(&bytes) {
+            Ok(source) => Self::new(source, file).map(Some),
+            Err(source) => Err(Error::Template { file, source: source.into() }),
+        }
+    }
 
-fn refusal(error: &minijinja::Error) -> Option<String> {
-    let message = error.detail()?.strip_prefix(REFUSED)?;
-    Some(format!("the model's template refuses the conversation: {message}"))
-}
-
-const NAME: &str = "chat";
-const REFUSED: &str = "refused: ";
-/// Enough for thousands of messages; a template that loops for ever runs out of it.
-const FUEL: u64 = 5_000_000;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn template(source: &str) -> Result<ChatTemplate> {
-        let folder = tempfile::tempdir().unwrap();
-        let config = serde_json::json!({
-            "bos_token": "<s>", "eos_token": {"content": "</s>"}, "chat_template": source,
+    fn new(source: &str, file: String) -> Result<Self> {
+        let prepared = prepare(source).and_then(|source| {
+            parse(&source, NAME, syntax()?)?;
+            Ok(source)
         });
-        std::fs::write(folder.path().join(TOKENIZER_CONFIG), config.to_string()).unwrap();
-        ChatTemplate::load(&ModelFiles::Folder(folder.path().to_owned()))
+        match prepared {
+            Ok(source) => Ok(Self { source, file }),
+            Err(fault) => Err(Error::Template { file, source: fault.into() }),
+        }
     }
 
-    fn turns() -> Vec<Turn> {
-        [("user", "Hi"), ("assistant", "Hello"), ("user", "2 < 3?")]
-            .map(|(role, content)| Turn { role: role.into(), content: content.into() })
-            .to_vec()
-    }
-
-    #[test]
-    fn a_template_of_the_llama_2_kind_renders_as_transformers_does() {
-        let source = "{{ bos_token }}{% for message in messages %}\n\
-            {% if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}\n\
-            {{ raise_exception('roles must alternate') }}\n{% endif %}\n\
-            {% if message['role'] == 'user' %}\n\
-            {{ '[INST] ' + message['content'] | trim + ' [/INST]' }}\n\
-            {% else %}\n{{ ' ' + message['content'] + ' ' + eos_token }}{% endif %}\n{% endfor %}";
-        let template = template(source).unwrap();
-        assert_eq!(
-            template.render(&turns(), true).unwrap(),
-            "<s>[INST] Hi [/INST]\n Hello </s>[INST] 2 < 3? [/INST]\n"
-        );
-        let error = template.render(&turns()[1..], true).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "the server answered 400 (invalid_request_error): the model's template refuses the \
-             conversation: roles must alternate"
-        );
-    }
-
-    #[test]
-    fn a_template_that_does_not_end_runs_out_of_fuel() {
-        let source =
-            "{% for i in range(9999) %}{% for j in range(9999) %}x{% endfor %}{% endfor %}";
-        assert!(template(source).unwrap().render(&turns(), true).is_err());
-    }
-
-    #[test]
-    fn a_template_that_is_not_jinja_names_its_file() {
-        let error = template("{% for %}").unwrap_err().to_string();
-        assert!(error.ends_with("tokenizer_config.json: the chat template failed"), "{error}");
+    fn render(&self, ask: &Ask<'_>, tokens: &[(String, String)]) -> Outcome<String> {
+        // Parsing takes less time than rendering, and the tree would borrow from the source.
+        let parsed = parse(&self.source, NAME, syntax()?)?;
+        let messages = ask.turns.iter().map(message).collect::<Outcome<_>>()?;
+        let tools = match ask.tools {
+            None => Value::None,
+            Some(tools) => {
+                Value::list(tools.iter().map(Value::from_json).collect::<Outcome<_>>()?)?
+            }
+        };
+        let mut variables: Vec<(&str, Value)> =
+            tokens.iter().map(|(name, token)| (&**name, Value::Text((&**token).into()))).collect();
+        for (name, value) in &ask.variables {
+            variables.push((name, Value::from_json(value)?));
+        }
+        variables.extend([
+            ("messages", Value::list(messages)?),
+            ("tools", tools),
+            ("documents", Value::None),
+            ("add_generation_prompt", Value::Bool(ask.answer_next)),
+        ]);
+        run::render(&parsed, variables, ask.now)
     }
 }
+
+/// A message, whose reasoning has all the names that templates know it by.
+fn message(turn: &Turn) -> Outcome<Value> {
+    let mut fields = Map::new();
+    fields.insert("role".to_owned(), Json::from(&*turn.role));
+    fields.insert("content".to_owned(), Json::from(&*turn.content));
+    fields.extend(turn.more.clone());
+    let reasoning = REASONING.iter().find_map(|name| fields.get(*name).filter(|v| !v.is_null()));
+    if let Some(reasoning) = reasoning.cloned() {
+        fields.entry("thinking").or_insert_with(|| reasoning.clone());
+        fields.insert("reasoning_content".to_owned(), reasoning);
+    }
+    Value::from_json(&Json::Object(fields))
+}
+
+/// The fields of `tokenizer_config.json` that name tokens, which are texts or `{"content": …}`.
+fn special_tokens(config: &Map<String, Json>) -> Vec<(String, String)> {
+    let extra = config.get("extra_special_tokens").and_then(Json::as_object);
+    let plain = config.iter().filter(|(name, _)| name.ends_with("_token"));
+    let tokens = extra.into_iter().flatten().chain(plain);
+    tokens
+        .filter_map(|(name, token)| {
+            let text = token.as_str().or_else(|| token.get("content")?.as_str())?;
+            Some((name.clone(), text.to_owned()))
+        })
+        .collect()
+}
+
+const CHAT_TEMPLATE: &str = "chat_template.jinja";
+const TOOL_TEMPLATE: &str = "additional_chat_templates/tool_use.jinja";
+const DEFAULT: &str = "default";
+const TOOL_USE: &str = "tool_use";
+const NAME: &str = "chat";
+const REASONING: [&str; 3] = ["reasoning_content", "thinking", "reasoning"];
