@@ -152,7 +152,7 @@ const CHANGES_THE_ANSWER: &[(&str, &[&str])] = &[
 
 #[cfg(test)]
 mod tests {
-    use openai_api::Message;
+    use openai_api::{Message, Tool};
     use serde_json::json;
 
     use super::*;
@@ -165,6 +165,31 @@ mod tests {
     fn param(request: &ChatRequest) -> Option<String> {
         let error: openai_api::Error = check(request).err()?.into();
         Some(error.as_api().unwrap().param.clone().unwrap())
+    }
+
+    #[test]
+    fn what_would_change_the_answer_is_refused_by_name() {
+        let choice = json!("required");
+        assert_eq!(param(&with("tool_choice", &choice)).as_deref(), Some("tool_choice"));
+        let choice = request().with_tool_choice("required");
+        assert_eq!(param(&choice).as_deref(), Some("tool_choice"));
+        let mut tools = request();
+        tools.tools = vec![Tool::function("f", "does f", json!({}))];
+        assert_eq!(param(&tools).as_deref(), Some("tools"));
+        assert_eq!(param(&request().with_temperature(2.5)).as_deref(), Some("temperature"));
+        assert_eq!(param(&request().with_top_p(f32::NAN)).as_deref(), Some("top_p"));
+        assert_eq!(param(&request().with_max_tokens(0)).as_deref(), Some("max_tokens"));
+    }
+
+    #[test]
+    fn what_asks_for_nothing_new_passes() {
+        for (field, value) in [
+            ("modalities", json!(["text"])),
+            ("tool_choice", Value::Null),
+            ("user", json!("someone")),
+        ] {
+            assert_eq!(param(&with(field, &value)), None, "{field}");
+        }
     }
 
     #[test]
