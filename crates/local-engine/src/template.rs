@@ -24,10 +24,10 @@ use openai_api::ApiError;
 use serde_json::{Map, Value as Json};
 
 use crate::error::{Error, Result};
+use crate::files::{ModelFiles, TOKENIZER_CONFIG};
 use crate::template::budget::{Fault, Outcome};
 use crate::template::source::{prepare, syntax};
 use crate::template::value::Value;
-use crate::files::{ModelFiles, TOKENIZER_CONFIG};
 
 /// One message as templates know it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -126,6 +126,23 @@ fn templates_of_well_known_families_render_as_in_transformers() {
 }
 
 #[test]
+fn the_limits_leave_room_for_the_longest_conversations() {
+    // Some two million tokens, more than any model reads.
+    let turns: Vec<Turn> = (0..4000)
+        .map(|i| {
+            let role = if i % 2 == 0 { "user" } else { "assistant" };
+            let content = format!("{i}: {}", "some words. ".repeat(150));
+            Turn { role: role.into(), content, more: Map::new() }
+        })
+        .collect();
+    for name in ["llama3_2", "qwen3", "gemma3", "deepseekv3", "glm4moe", "gptoss"] {
+        let source = std::fs::read_to_string(fixtures().join(format!("{name}.jinja"))).unwrap();
+        let text = template(&source).unwrap().render(&turns, true).unwrap();
+        assert!(text.len() > 4000 * 1800, "{name}");
+    }
+}
+
+#[test]
 fn the_templates_own_file_comes_first_then_the_named_ones() {
     let named = json!({"chat_template": [
         {"name": "rag", "template": "rag"},
@@ -294,3 +311,180 @@ fn a_template_that_nests_too_deeply_does_not_exhaust_the_stack() {
         assert!(known.iter().any(|known| fault.contains(known)), "{fault}");
     }
 }
+
+/// Pieces that make up templates, in and out of their place.
+const PIECES: [&str; 64] = [
+    "{{ ",
+    " }}",
+    "{% ",
+    " %}",
+    "{%- ",
+    " -%}",
+    "{# ",
+    " #}",
+    "if ",
+    "endif",
+    "else",
+    "elif x",
+    "for x in y",
+    "endfor",
+    "set x = ",
+    "set x",
+    "endset",
+    "macro m(a, b=1)",
+    "endmacro",
+    "call m(1)",
+    "endcall",
+    "filter upper",
+    "endfilter",
+    "with a = x",
+    "endwith",
+    "generation",
+    "endgeneration",
+    "raw",
+    "endraw",
+    "break",
+    "continue",
+    "x",
+    "y",
+    "messages",
+    "loop",
+    "m(",
+    "(",
+    ")",
+    "[",
+    "]",
+    "{",
+    "}",
+    ".get(",
+    ".split(",
+    ".items()",
+    " | tojson",
+    " | map('upper')",
+    " | sort",
+    " | join(",
+    " | indent(",
+    " is defined",
+    " is string",
+    " not ",
+    " in ",
+    " ~ ",
+    " + ",
+    " * ",
+    " % ",
+    " // ",
+    "'é'",
+    "-9",
+    "170141183460469231731687303715884105727",
+    "1e308",
+    ":",
+];
+
+proptest::proptest! {
+    #[test]
+    fn no_text_makes_the_template_engine_panic(
+        places in proptest::collection::vec(0..PIECES.len(), 0..40),
+    ) {
+        let source: String = places.into_iter().map(|place| PIECES[place]).collect();
+        outcome(template(&source).and_then(|template| template.render(&[], true)));
+    }
+
+    #[test]
+    fn no_expression_makes_the_template_engine_panic(
+        places in proptest::collection::vec(31..PIECES.len(), 0..12),
+        left in 0..VALUES.len(),
+        right in 0..VALUES.len(),
+        use_of in 0..USES.len(),
+    ) {
+        let expression: String = places.into_iter().map(|place| PIECES[place]).collect();
+        let used = USES[use_of].replace('L', VALUES[left]).replace('R', VALUES[right]);
+        let source = format!("{{{{ {expression} }}}}");
+        outcome(template(&source).and_then(|template| template.render(&[], true)));
+        let source = format!("{{{{ {used} }}}}");
+        outcome(template(&source).and_then(|template| template.render(&[], true)));
+    }
+}
+
+/// Values at the ends of what there is, and all that can be done with two of them.
+const VALUES: [&str; 16] = [
+    "0",
+    "-1",
+    "170141183460469231731687303715884105727",
+    "1e308",
+    "-0.5",
+    "''",
+    "'é€𝄞'",
+    "'a b'",
+    "none",
+    "true",
+    "x",
+    "[]",
+    "[1, 'a']",
+    "(1, 2)",
+    "{'a': [1]}",
+    "namespace(a=1)",
+];
+const USES: [&str; 62] = [
+    "L + R",
+    "L - R",
+    "L * R",
+    "L / R",
+    "L // R",
+    "L % R",
+    "L ** R",
+    "L ~ R",
+    "L in R",
+    "L < R",
+    "L == R",
+    "L and R",
+    "-L",
+    "-(L - R)",
+    "L[R]",
+    "L[R:]",
+    "L[:R]",
+    "L[::R]",
+    "L[R::R]",
+    "L.a",
+    "L(R)",
+    "L | abs",
+    "(L - R) | abs",
+    "L | int(R)",
+    "L | round(R)",
+    "L | round(R, 'floor')",
+    "L | first",
+    "L | join(R)",
+    "L | sort",
+    "L | unique | list",
+    "L | sum(start=R)",
+    "L | min",
+    "L | indent(R)",
+    "L | tojson(indent=R)",
+    "L | replace(R, R)",
+    "L | replace(R, L, R)",
+    "L | title",
+    "L | trim(R)",
+    "L | map(R) | list",
+    "L | select(R) | list",
+    "L | selectattr(R) | list",
+    "L | dictsort(R)",
+    "L | format(R)",
+    "L | default(R, R)",
+    "L is divisibleby(R)",
+    "L is odd",
+    "L is sameas(R)",
+    "range(L, R)",
+    "range(L, R, R)",
+    "range(R, L, -1)",
+    "dict(L, a=R)",
+    "dict([L, R])",
+    "namespace(L)",
+    "strftime_now(L)",
+    "L.split(R)",
+    "L.rsplit(R, 1)",
+    "L.split(none, R)",
+    "L.find(R)",
+    "L.count(R)",
+    "L.partition(R)",
+    "L.startswith(R)",
+    "L.strip(R)",
+];
