@@ -409,6 +409,7 @@ pub(crate) mod tests {
     }
 
     /// One with all that any family has.
+    #[cfg(feature = "train")]
     pub(crate) fn with_everything() -> Config {
         let qwen3 = json!({
             "architectures": ["Qwen3ForCausalLM"], "head_dim": 6, "attention_bias": true,

@@ -349,7 +349,9 @@ impl Cache {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::config::tests::{small, with_everything};
+    use crate::config::tests::small;
+    #[cfg(feature = "train")]
+    use crate::config::tests::with_everything;
 
     pub(crate) fn noise_tensors(config: &Config, seed: u64) -> Tensors {
         let mut rng = fastrand::Rng::with_seed(seed);
@@ -360,6 +362,7 @@ pub(crate) mod tests {
         config.tensors().into_iter().map(noise).collect()
     }
 
+    #[cfg(feature = "train")]
     pub(crate) fn noise(config: &Config, seed: u64) -> Network {
         Network::new(config.clone(), noise_tensors(config, seed), "m").unwrap()
     }
