@@ -227,7 +227,7 @@ mod tests {
         check(
             r#"{"model":"m","messages":[],"max_tokens":-1}"#,
             expect![[
-                r#""max_tokens" max_tokens: expected a whole number that is not negative, found a number at line 1, column 42"#
+                r#""max_tokens" max_tokens: expected a whole number that is not negative, found a number at line 1, column 43"#
             ]],
         );
         check(
