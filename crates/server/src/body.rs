@@ -233,7 +233,7 @@ mod tests {
         check(
             r#"{"model":"m","messages":[],"temperature":"secret"}"#,
             expect![[
-                r#""temperature" temperature: expected a number, found a string at line 1, column 49"#
+                r#""temperature" temperature: expected a number, found a string at line 1, column 50"#
             ]],
         );
     }
