@@ -387,7 +387,7 @@ fn good<T>(what: &str, result: Result<T>) -> T {
 /// `trainer` is evaluated in each test, in an `async` block, and so may await; `offer` is an
 /// [`Offer`]. The tests run on tokio, whose `macros` and `rt-multi-thread` they need.
 ///
-/// ```ignore
+/// ```text
 /// mod conformance {
 ///     trainer::trainer_conformance! {
 ///         trainer: crate::trainer_in_a_temporary_folder().await,
