@@ -100,8 +100,8 @@ impl Engine {
     /// Starts on an answer; returns once it is clear that there will be one.
     async fn start(&self, request: ChatRequest) -> openai_api::Result<Answer> {
         let task = request::read(&request)?;
-        let answers = match task {
-            Task::Answer => request::answers(&request)?,
+        let answers = match &task {
+            Task::Answer(settings) => settings.answers,
             // Whatever is asked, there is one thing to tell of an image.
             Task::Image { .. } => 1,
         };
@@ -114,7 +114,7 @@ impl Engine {
         std::thread::Builder::new()
             .name("local-engine".to_owned())
             .spawn(move || {
-                if let Err(error) = work(&models, &request, &task, answers, &tell) {
+                if let Err(error) = work(&models, &request, &task, &tell) {
                     // Nobody may be listening any more, and then nobody minds.
                     let _ = tell.send(Err(error));
                 }
@@ -271,13 +271,7 @@ impl Answer {
     }
 }
 
-fn work(
-    models: &Models,
-    request: &ChatRequest,
-    task: &Task,
-    answers: u32,
-    tell: &Teller,
-) -> Result<()> {
+fn work(models: &Models, request: &ChatRequest, task: &Task, tell: &Teller) -> Result<()> {
     let model = models.load(&request.model)?;
     // A failed send means that nobody listens, which the next look at the channel finds out.
     let say = |said| drop(tell.send(Ok(said)));
@@ -294,15 +288,15 @@ fn work(
             say(Said::Ended { place: 0, reason: FinishReason::Stop });
             say(Said::Done(usage));
         }
-        Task::Answer => {
+        Task::Answer(settings) => {
             let prompt = model.prompt(&request::turns(&request.messages)?)?;
-            let sampling = request::sampling(request, &model.habits)?;
+            let sampling = settings.sampling(&model.habits);
             check_fits(&model, &prompt)?;
             say(Said::Begun);
             let prompt = Prompt::read(&model, prompt)?;
             let (asked, mut answered) = (prompt.tokens(), 0);
             // All but the last are copies.
-            let prompts = std::iter::repeat_n(prompt, answers as usize);
+            let prompts = std::iter::repeat_n(prompt, settings.answers as usize);
             for (place, prompt) in (0..).zip(prompts) {
                 let mut failure = None;
                 let more = |Piece { text, tokens }| {

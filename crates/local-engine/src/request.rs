@@ -7,20 +7,20 @@ use crate::image_facts;
 use crate::template::Turn;
 
 mod settings;
-pub(crate) use settings::{answers, sampling};
+pub(crate) use settings::Settings;
 
 /// What a request asks for.
 #[derive(Debug)]
 pub(crate) enum Task {
     /// An answer to the conversation, whose turns are still to be read with [`turns`].
-    Answer,
+    Answer(Settings),
     /// What can be told of an image in the last message: its place in the request, and its URL.
     Image { param: String, url: String },
 }
 
 /// Refuses what the engine cannot do, as far as a glance shows it, and finds out what to do.
 pub(crate) fn read(request: &ChatRequest) -> Result<Task> {
-    settings::check(request)?;
+    let settings = Settings::read(request)?;
     if request.messages.is_empty() {
         return refuse("messages", "there must be at least one message");
     }
@@ -35,7 +35,7 @@ pub(crate) fn read(request: &ChatRequest) -> Result<Task> {
     for (i, message) in request.messages.iter().enumerate() {
         role(message).or_else(|problem| refuse(format!("messages[{i}]"), problem))?;
     }
-    Ok(Task::Answer)
+    Ok(Task::Answer(settings))
 }
 
 /// The conversation as templates know it; decodes its images, which keeps a core busy.
@@ -124,12 +124,12 @@ mod tests {
     use super::*;
     use openai_api::ResponseFormat;
 
-    fn request() -> ChatRequest {
+    pub(super) fn request() -> ChatRequest {
         ChatRequest::new("m", vec![Message::user("hi")])
     }
 
     #[track_caller]
-    fn param(request: &ChatRequest) -> Option<String> {
+    pub(super) fn param(request: &ChatRequest) -> Option<String> {
         let error: openai_api::Error = read(request).err()?.into();
         let api = error.as_api().unwrap();
         assert_eq!(api.status, 400);

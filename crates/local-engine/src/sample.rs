@@ -32,7 +32,6 @@ pub(crate) struct Choosing {
 
 impl Choosing {
     /// Takes the likeliest token each time.
-    #[cfg(test)]
     pub(crate) fn greedy() -> Self {
         Self {
             temperature: 0.0,

@@ -12,72 +12,94 @@ use crate::model::Habits;
 use crate::request::refuse;
 use crate::sample::Choosing;
 
-/// Refuses settings that are out of their ranges, or that the engine cannot keep.
-pub(super) fn check(request: &ChatRequest) -> Result<()> {
-    let within = |value: Option<f32>, most: f32| value.is_none_or(|v| (0.0..=most).contains(&v));
-    if !within(request.temperature, 2.0) {
-        return refuse("temperature", "must be 0 to 2");
-    }
-    if !within(request.top_p, 1.0) {
-        return refuse("top_p", "must be 0 to 1");
-    }
-    if request.token_limit() == Some(0) {
-        return refuse("max_tokens", "must be at least 1");
-    }
-    if !request.tools.is_empty() {
-        return refuse("tools", "local models call no tools; leave them out");
-    }
-    answers(request)?;
-    // What the model's habits are matters to no check.
-    sampling(request, &Habits { temperature: 0.0, top_p: 1.0, end: Vec::new() })?;
-    for (field, plain) in CHANGES_THE_ANSWER {
-        if let Some(value) = setting(request, field)
-            && !value.is_null()
-            && !plain.iter().any(|plain| same(&value, plain))
-        {
-            return refuse(*field, "local models do not offer this; leave it out");
+/// What a request says of how it is answered.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Settings {
+    /// How many answers there are to be.
+    pub(crate) answers: u32,
+    temperature: Option<f32>,
+    top_p: Option<f32>,
+    /// The rest, with the temperature and the `top_p` of nobody's habits.
+    sampling: Sampling,
+}
+
+impl Settings {
+    /// Reads them, and refuses those that are out of their ranges or that the engine cannot keep.
+    pub(super) fn read(request: &ChatRequest) -> Result<Self> {
+        let within =
+            |value: Option<f32>, most: f32| value.is_none_or(|v| (0.0..=most).contains(&v));
+        if !within(request.temperature, 2.0) {
+            return refuse("temperature", "must be 0 to 2");
         }
+        if !within(request.top_p, 1.0) {
+            return refuse("top_p", "must be 0 to 1");
+        }
+        if request.token_limit() == Some(0) {
+            return refuse("max_tokens", "must be at least 1");
+        }
+        if !request.tools.is_empty() {
+            return refuse("tools", "local models call no tools; leave them out");
+        }
+        for (field, plain) in CHANGES_THE_ANSWER {
+            if let Some(value) = setting(request, field)
+                && !value.is_null()
+                && !plain.iter().any(|plain| same(&value, plain))
+            {
+                return refuse(*field, "local models do not offer this; leave it out");
+            }
+        }
+        let answers = whole(request, "n", 1..=128, "a whole number from 1 to 128")?;
+        let sampling = Sampling {
+            choosing: choosing(request)?,
+            limit: request.token_limit().map(|limit| limit as usize),
+            stop: request.stop.iter().filter(|stop| !stop.is_empty()).cloned().collect(),
+        };
+        Ok(Self {
+            answers: answers.unwrap_or(1) as u32,
+            temperature: request.temperature,
+            top_p: request.top_p,
+            sampling,
+        })
     }
-    Ok(())
+
+    /// How tokens are chosen: by the model's habits where the request does not say.
+    pub(crate) fn sampling(&self, habits: &Habits) -> Sampling {
+        let mut sampling = self.sampling.clone();
+        sampling.choosing.temperature = self.temperature.unwrap_or(habits.temperature);
+        sampling.choosing.top_p = self.top_p.unwrap_or(habits.top_p);
+        sampling
+    }
 }
 
-/// How many answers the request asks for.
-pub(crate) fn answers(request: &ChatRequest) -> Result<u32> {
-    let answers = number(request, "n", 1.0..=128.0, "a whole number from 1 to 128")?;
-    Ok(answers.unwrap_or(1.0) as u32)
-}
-
-/// How the request wants tokens chosen; the model's habits where it does not say.
-pub(crate) fn sampling(request: &ChatRequest, habits: &Habits) -> Result<Sampling> {
+/// All of it but the temperature and the `top_p`.
+fn choosing(request: &ChatRequest) -> Result<Choosing> {
     let read = |field, range, wanted| number(request, field, range, wanted);
     let penalty = |field| read(field, -2.0..=2.0, "a number from -2 to 2");
-    let others = read("top_logprobs", 0.0..=20.0, "a whole number from 0 to 20")?;
-    let is_told = setting(request, "logprobs").is_some_and(|told| *told == true);
-    if others.is_some_and(|others| others > 0.0) && !is_told {
+    let others = whole(request, "top_logprobs", 0..=20, "a whole number from 0 to 20")?;
+    let is_told = match setting(request, "logprobs").as_deref() {
+        None | Some(Value::Null) => false,
+        Some(Value::Bool(told)) => *told,
+        Some(_) => return refuse("logprobs", "must be true or false"),
+    };
+    if others.is_some_and(|others| others > 0) && !is_told {
         return refuse("top_logprobs", "goes with logprobs, which is not set");
     }
-    let top_k = read("top_k", -1.0..=f64::from(1 << 20), "a whole number; 0 and -1 are all")?;
+    let top_k = whole(request, "top_k", -1..=1 << 20, "a whole number; 0 and -1 are all")?;
     let repetition = read("repetition_penalty", 0.01..=100.0, "a number above 0; 1 is none")?;
-    let choosing = Choosing {
-        temperature: request.temperature.unwrap_or(habits.temperature),
-        top_k: top_k.map_or(0, |top_k| top_k.max(0.0) as usize),
-        top_p: request.top_p.unwrap_or(habits.top_p),
+    Ok(Choosing {
+        top_k: top_k.map_or(0, |top_k| top_k.max(0) as usize),
         min_p: read("min_p", 0.0..=1.0, "a number from 0 to 1")?.unwrap_or(0.0) as f32,
         repetition_penalty: repetition.unwrap_or(1.0) as f32,
         presence_penalty: penalty("presence_penalty")?.unwrap_or(0.0) as f32,
         frequency_penalty: penalty("frequency_penalty")?.unwrap_or(0.0) as f32,
         bias: bias(request)?,
         seed: request.seed.map(i64::cast_unsigned),
-        told: is_told.then(|| others.unwrap_or(0.0) as usize),
-    };
-    Ok(Sampling {
-        choosing,
-        limit: request.token_limit().map(|limit| limit as usize),
-        stop: request.stop.iter().filter(|stop| !stop.is_empty()).cloned().collect(),
+        told: is_told.then(|| others.unwrap_or(0) as usize),
+        ..Choosing::greedy()
     })
 }
 
-/// What the request says of a field that holds a number; a whole one where that is `wanted`.
+/// What the request says of a field that holds a number.
 fn number(
     request: &ChatRequest,
     field: &str,
@@ -87,12 +109,23 @@ fn number(
     let Some(value) = setting(request, field).filter(|value| !value.is_null()) else {
         return Ok(None);
     };
-    let is_fine = |number: &f64| {
-        range.contains(number) && (number.fract() == 0.0 || !wanted.starts_with("a whole"))
-    };
-    match value.as_f64().filter(is_fine) {
+    match value.as_f64().filter(|number| range.contains(number)) {
         Some(number) => Ok(Some(number)),
         None => refuse(field, format!("must be {wanted}")),
+    }
+}
+
+/// What it says of one that holds a whole number, be it written as a float.
+fn whole(
+    request: &ChatRequest,
+    field: &str,
+    range: RangeInclusive<i32>,
+    wanted: &str,
+) -> Result<Option<i32>> {
+    let range = f64::from(*range.start())..=f64::from(*range.end());
+    match number(request, field, range, wanted)? {
+        Some(number) if number.fract() != 0.0 => refuse(field, format!("must be {wanted}")),
+        number => Ok(number.map(|number| number as i32)),
     }
 }
 
@@ -152,20 +185,11 @@ const CHANGES_THE_ANSWER: &[(&str, &[&str])] = &[
 
 #[cfg(test)]
 mod tests {
-    use openai_api::{Message, Tool};
+    use openai_api::Tool;
     use serde_json::json;
 
     use super::*;
-
-    fn request() -> ChatRequest {
-        ChatRequest::new("m", vec![Message::user("hi")])
-    }
-
-    #[track_caller]
-    fn param(request: &ChatRequest) -> Option<String> {
-        let error: openai_api::Error = check(request).err()?.into();
-        Some(error.as_api().unwrap().param.clone().unwrap())
-    }
+    use crate::request::tests::{param, request};
 
     #[test]
     fn what_would_change_the_answer_is_refused_by_name() {
@@ -205,7 +229,7 @@ mod tests {
         ] {
             request.extra.insert(field.to_owned(), value);
         }
-        let choosing = sampling(&request, &habits).unwrap().choosing;
+        let settings = Settings::read(&request).unwrap();
         let expected = Choosing {
             top_k: 40,
             min_p: 0.05,
@@ -216,9 +240,8 @@ mod tests {
             told: Some(3),
             ..Choosing::greedy()
         };
-        assert_eq!(choosing, expected);
-        assert_eq!(answers(&request).unwrap(), 2);
-        assert_eq!(param(&request), None);
+        assert_eq!(settings.sampling(&habits).choosing, expected);
+        assert_eq!(settings.answers, 2);
     }
 
     #[test]
@@ -235,6 +258,7 @@ mod tests {
             ("logit_bias", json!({"1": 101})),
             ("logit_bias", json!([])),
             ("top_logprobs", json!(3)),
+            ("logprobs", json!(3)),
         ] {
             assert_eq!(param(&with(field, &value)).as_deref(), Some(field), "{value}");
         }
