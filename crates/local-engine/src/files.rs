@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use crate::error::{Error, Result};
+use crate::store::Bytes;
 
 /// Where a model's files are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +33,21 @@ impl ModelFiles {
             }
             Self::Embedded(_, files) => match files.iter().find(|(file, _)| *file == name) {
                 Some((_, bytes)) => Ok(Cow::Borrowed(bytes)),
-                None => Err(Error::io("read", self.display(name))(ErrorKind::NotFound.into())),
+                None => Err(self.absent(name)),
+            },
+        }
+    }
+
+    /// Like [`read`](Self::read), for a large file: its pages are read as they are looked at.
+    pub(crate) fn open(&self, name: &str) -> Result<Bytes> {
+        match self {
+            Self::Folder(folder) => {
+                let path = folder.join(name);
+                Bytes::open(&path).map_err(Error::io("read", path))
+            }
+            Self::Embedded(_, files) => match files.iter().find(|(file, _)| *file == name) {
+                Some((_, bytes)) => Ok((*bytes).into()),
+                None => Err(self.absent(name)),
             },
         }
     }
@@ -44,6 +59,10 @@ impl ModelFiles {
             Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    fn absent(&self, name: &str) -> Error {
+        Error::io("read", self.display(name))(ErrorKind::NotFound.into())
     }
 }
 

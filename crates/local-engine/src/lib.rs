@@ -15,6 +15,7 @@ mod request;
 mod rope;
 mod sample;
 mod stop;
+mod store;
 mod template;
 mod tensor;
 mod tokenizer;

@@ -27,7 +27,7 @@ pub(crate) fn read(files: &ModelFiles) -> Result<Tensors> {
     let mut tensors = Tensors::new();
     for name in names(files)? {
         let file = files.display(&name);
-        let bytes = files.read(&name)?;
+        let bytes = files.open(&name)?;
         let damaged = |source: safetensors::SafeTensorError| Error::Weights {
             file: file.clone(),
             source: source.into(),

@@ -1,0 +1,5 @@
+//! How weights lie in files.
+
+mod mapped;
+
+pub(crate) use self::mapped::Bytes;

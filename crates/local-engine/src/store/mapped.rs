@@ -1,0 +1,128 @@
+//! Bytes that lie in a file, in memory or in the program, without a copy.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::ops::{Deref, Range};
+use std::path::Path;
+use std::sync::Arc;
+
+use memmap2::{Mmap, MmapOptions};
+
+/// Bytes that many may share; copies and parts of them are cheap.
+///
+/// A file that is mapped must not be cut short by others while it is in use: a look at a page that
+/// is gone ends the process (`SIGBUS`). To put another model in its place, write a new file and
+/// rename it, as this engine does; the old one then stays whole until it is no longer used.
+#[derive(Clone)]
+pub(crate) struct Bytes {
+    owner: Owner,
+    /// Lies within the owner.
+    range: Range<usize>,
+}
+
+#[derive(Clone)]
+enum Owner {
+    Program(&'static [u8]),
+    Memory(Arc<Vec<u8>>),
+    File(Arc<Mmap>),
+}
+
+impl Bytes {
+    /// Opens a file, whose pages are then read as they are looked at.
+    ///
+    /// Where the system cannot map it, as in some file systems, it is read whole.
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        let mut file = File::open(path)?;
+        match map(&file) {
+            Ok(map) => Ok(Self::whole(Owner::File(Arc::new(map)))),
+            Err(_) => {
+                let mut bytes = Vec::new();
+                file.read_to_end(&mut bytes)?;
+                Ok(bytes.into())
+            }
+        }
+    }
+
+    fn whole(owner: Owner) -> Self {
+        let range = 0..owner.bytes().len();
+        Self { owner, range }
+    }
+}
+
+impl From<Vec<u8>> for Bytes {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::whole(Owner::Memory(Arc::new(bytes)))
+    }
+}
+
+impl From<&'static [u8]> for Bytes {
+    fn from(bytes: &'static [u8]) -> Self {
+        Self::whole(Owner::Program(bytes))
+    }
+}
+
+impl Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.owner.bytes()[self.range.clone()]
+    }
+}
+
+impl fmt::Debug for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Bytes({})", self.range.len())
+    }
+}
+
+impl Owner {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Program(bytes) => bytes,
+            Self::Memory(bytes) => bytes,
+            Self::File(map) => map,
+        }
+    }
+}
+
+#[expect(unsafe_code, reason = "a file can change under its map, which no type can rule out")]
+fn map(file: &File) -> io::Result<Mmap> {
+    // SAFETY: the map is private and only read. What others write into the file meanwhile may show
+    // in it, which changes numbers, not what code does with memory: all that is read from it, sizes
+    // and offsets among it, is copied before it is checked and used. Cutting the file short ends
+    // the process, as the type says.
+    unsafe { MmapOptions::new().map_copy_read_only(file) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_the_same_bytes_as_what_was_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        for content in [&b""[..], b"weights"] {
+            std::fs::write(&path, content).unwrap();
+            let bytes = Bytes::open(&path).unwrap();
+            assert_eq!(&*bytes, content);
+            assert_eq!(format!("{bytes:?}"), format!("Bytes({})", content.len()));
+        }
+        assert_eq!(
+            Bytes::open(folder.path().join("b").as_path()).unwrap_err().kind(),
+            io::ErrorKind::NotFound
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_replaced_stays_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, other) = (folder.path().join("a"), folder.path().join("b"));
+        std::fs::write(&path, b"old").unwrap();
+        std::fs::write(&other, b"newer").unwrap();
+        let bytes = Bytes::open(&path).unwrap();
+        std::fs::rename(&other, &path).unwrap();
+        assert_eq!(&*bytes, b"old");
+    }
+}
