@@ -1,6 +1,7 @@
 //! The engine: local models behind the chat seam.
 
-use std::ops::ControlFlow;
+mod work;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -9,18 +10,15 @@ use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
 use openai_api::{
     ChatBackend, ChatChunk, ChatCompletion, ChatRequest, ChatStream, Delta, FinishReason, Message,
-    Model, ModelId, Usage,
+    Model, ModelId, ToolCall, Usage,
 };
 use serde_json::{Value, json};
 use tokio::sync::{Semaphore, mpsc};
 
+use crate::engine::work::work;
 use crate::error::{Error, Result};
-use crate::generate::{self, Ending, Piece, Prompt, check_fits};
-use crate::image_facts;
 use crate::models::Models;
 use crate::request::{self, Task};
-use crate::sample::{Choice, Likelihood};
-use crate::tokenizer::TextCodec;
 #[cfg(feature = "train")]
 use crate::train::LocalTrainer;
 
@@ -39,8 +37,14 @@ use crate::train::LocalTrainer;
 /// `frequency_penalty`, `logit_bias`, `logprobs` and `top_logprobs` are honoured, and so are
 /// `top_k`, `min_p` and `repetition_penalty`, which other local servers know. Without a temperature
 /// the model's own habit goes, which for `attune-tiny` is to be greedy. Log-probabilities are those
-/// of the model itself, before penalties and temperature. What would change the answer's form and
-/// is not offered (`tools`, `response_format`, …) is refused with its name.
+/// of the model itself, before penalties and temperature. What would change the answer and is not
+/// offered (`response_format`, …) is refused with its name.
+///
+/// `tools` are offered to models whose chat template tells of tools and writes calls as Hermes and
+/// Qwen, Mistral or Llama 3 do; it is the template that shows which. What the model writes in that
+/// form, with the name of a tool on offer, comes as `tool_calls`; all else is text. With
+/// `parallel_tool_calls` off, an answer ends with its first call. Tokens of calls count among those
+/// whose log-probabilities are told.
 ///
 /// When the last message holds an image, the answer is what can be told from its pixels, as JSON
 /// with `"vision_model": false`: format, size, orientation, colours, brightness, transparency and
@@ -138,8 +142,8 @@ impl ChatBackend for Engine {
         loop {
             match answer.next().await? {
                 Said::Begun => {}
-                Said::More { place, text, tokens } => {
-                    parts[place as usize].text.push_str(&text);
+                Said::More { place, delta, tokens } => {
+                    parts[place as usize].add(delta);
                     parts[place as usize].tokens.extend(tokens);
                 }
                 Said::Ended { place, reason } => parts[place as usize].reason = Some(reason),
@@ -148,7 +152,11 @@ impl ChatBackend for Engine {
                     let mut completion = None;
                     for (index, part) in (0..).zip(parts) {
                         let reason = part.reason.unwrap_or(FinishReason::Stop);
-                        let message = Message::assistant(part.text);
+                        let mut message = Message::assistant(part.text);
+                        if !part.calls.is_empty() {
+                            message.content.take_if(|content| content.text().is_empty());
+                            message.tool_calls = part.calls;
+                        }
                         let mut one = ChatCompletion::new(answer.model.clone(), message, reason);
                         for mut choice in one.choices.drain(..) {
                             choice.index = index;
@@ -180,8 +188,8 @@ impl ChatBackend for Engine {
             let mut answer = answer?;
             match answer.next().await {
                 Ok(Said::Begun) => Some((Vec::new(), Some(answer))),
-                Ok(Said::More { place, text, tokens }) => {
-                    let mut chunk = answer.chunk(place, Delta::text(text), None);
+                Ok(Said::More { place, delta, tokens }) => {
+                    let mut chunk = answer.chunk(place, delta, None);
                     if let (false, Some(choice)) = (tokens.is_empty(), chunk.choices.first_mut()) {
                         choice.logprobs = Some(logprobs(tokens));
                     }
@@ -212,7 +220,7 @@ enum Said {
     /// The request is fine, and an answer will come.
     Begun,
     /// One of the answers goes on; how likely its tokens were, where that was asked.
-    More { place: u32, text: String, tokens: Vec<Value> },
+    More { place: u32, delta: Delta, tokens: Vec<Value> },
     /// One of the answers has come to its end.
     Ended { place: u32, reason: FinishReason },
     /// All of them have.
@@ -223,8 +231,22 @@ enum Said {
 #[derive(Clone, Debug, Default)]
 struct Part {
     text: String,
+    calls: Vec<ToolCall>,
     tokens: Vec<Value>,
     reason: Option<FinishReason>,
+}
+
+impl Part {
+    fn add(&mut self, delta: Delta) {
+        self.text.push_str(&delta.content.unwrap_or_default());
+        for piece in delta.tool_calls {
+            match (piece.id, self.calls.last_mut()) {
+                (Some(id), _) => self.calls.push(ToolCall::new(id, piece.function)),
+                (None, Some(call)) => call.function.arguments.push_str(&piece.function.arguments),
+                (None, None) => {}
+            }
+        }
+    }
 }
 
 type Teller = mpsc::UnboundedSender<Result<Said>>;
@@ -271,88 +293,9 @@ impl Answer {
     }
 }
 
-fn work(models: &Models, request: &ChatRequest, task: &Task, tell: &Teller) -> Result<()> {
-    let model = models.load(&request.model)?;
-    // A failed send means that nobody listens, which the next look at the channel finds out.
-    let say = |said| drop(tell.send(Ok(said)));
-    match task {
-        Task::Image { param, url } => {
-            let facts = image_facts::of_url(url, param)?;
-            say(Said::Begun);
-            let text = serde_json::to_string_pretty(&facts)
-                .map_err(|source| Error::Json { file: "the image's facts".to_owned(), source })?;
-            let asked: String = request.messages.iter().map(Message::text).collect();
-            let count = |text: &str| Ok::<_, Error>(model.codec.encode(text)?.len() as u64);
-            let usage = Usage::new(count(&asked)?, count(&text)?);
-            say(Said::More { place: 0, text, tokens: Vec::new() });
-            say(Said::Ended { place: 0, reason: FinishReason::Stop });
-            say(Said::Done(usage));
-        }
-        Task::Answer(settings) => {
-            let prompt = model.prompt(&request::turns(&request.messages)?)?;
-            let sampling = settings.sampling(&model.habits);
-            check_fits(&model, &prompt)?;
-            say(Said::Begun);
-            let prompt = Prompt::read(&model, prompt)?;
-            let (asked, mut answered) = (prompt.tokens(), 0);
-            // All but the last are copies.
-            let prompts = std::iter::repeat_n(prompt, settings.answers as usize);
-            for (place, prompt) in (0..).zip(prompts) {
-                let mut failure = None;
-                let more = |Piece { text, tokens }| {
-                    if tell.is_closed() {
-                        return ControlFlow::Break(());
-                    }
-                    let told: Result<Vec<Value>> =
-                        tokens.iter().map(|choice| told_token(&model.codec, choice)).collect();
-                    match told {
-                        Ok(tokens) if text.is_empty() && tokens.is_empty() => {}
-                        Ok(tokens) => say(Said::More { place, text, tokens }),
-                        Err(error) => {
-                            failure = Some(error);
-                            return ControlFlow::Break(());
-                        }
-                    }
-                    ControlFlow::Continue(())
-                };
-                let nth = u64::from(place);
-                let ending = generate::generate(&model, prompt, &sampling, nth, more)?;
-                if let Some(error) = failure {
-                    return Err(error);
-                }
-                let Some(Ending { reason, tokens }) = ending else { return Ok(()) };
-                answered += tokens;
-                say(Said::Ended { place, reason });
-            }
-            say(Said::Done(Usage::new(asked as u64, answered as u64)));
-        }
-    }
-    Ok(())
-}
-
-/// How likely a token was, in OpenAI's form.
-fn told_token(codec: &TextCodec, choice: &Choice) -> Result<Value> {
-    let one = |token: u32, log_prob: f32| {
-        let text = codec.token_text(token)?;
-        // A piece of a character is no text of its own, and its bytes are not known here.
-        let is_whole = !text.contains(char::REPLACEMENT_CHARACTER);
-        let bytes = is_whole.then(|| text.as_bytes().to_vec());
-        // JSON has no infinity; OpenAI writes this for what is as good as impossible.
-        let log_prob = log_prob.max(IMPOSSIBLE);
-        Ok::<_, Error>(json!({"token": text, "logprob": log_prob, "bytes": bytes}))
-    };
-    let Some(Likelihood { own, top }) = &choice.likelihood else { return Ok(Value::Null) };
-    let top: Result<Vec<Value>> = top.iter().map(|(token, own)| one(*token, *own)).collect();
-    let mut told = one(choice.token, *own)?;
-    told["top_logprobs"] = top?.into();
-    Ok(told)
-}
-
 fn logprobs(tokens: Vec<Value>) -> Value {
     json!({"content": tokens, "refusal": null})
 }
-
-const IMPOSSIBLE: f32 = -9999.0;
 
 /// Seconds since the Unix epoch.
 pub(crate) fn now() -> u64 {

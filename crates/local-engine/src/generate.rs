@@ -19,6 +19,8 @@ pub(crate) struct Sampling {
     pub(crate) limit: Option<usize>,
     /// Texts that end the answer and are not part of it.
     pub(crate) stop: Vec<String>,
+    /// Special tokens whose text is part of it.
+    pub(crate) shown: Vec<u32>,
 }
 
 /// What one token, or several, add to an answer.
@@ -68,22 +70,31 @@ pub(crate) fn check_fits(model: &LoadedModel, prompt: &[u32]) -> Result<()> {
     Ok(())
 }
 
+/// Why whoever hears an answer breaks it off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// There is all that was asked for.
+    Enough,
+    /// Nobody listens any more.
+    ByNobody,
+}
+
 /// Continues a prompt, and hands what each token adds to `tell`, which may break off.
 ///
-/// `nth` tells answers to the same prompt apart. A piece may be empty. Returns `None` if it was
-/// broken off.
+/// `nth` tells answers to the same prompt apart. A piece may be empty. Returns `None` if nobody
+/// listens.
 pub(crate) fn generate(
     model: &LoadedModel,
     prompt: Prompt,
     sampling: &Sampling,
     nth: u64,
-    mut tell: impl FnMut(Piece) -> ControlFlow<()>,
+    mut tell: impl FnMut(Piece) -> ControlFlow<Heard>,
 ) -> Result<Option<Ending>> {
     let Prompt { tokens: prompt, mut cache, mut logits } = prompt;
     let room = model.window() - prompt.len();
     let limit = sampling.limit.map_or(room, |limit| limit.min(room));
     let mut sampler = Sampler::new(&sampling.choosing, &prompt, nth);
-    let mut text = Incremental::new(&model.codec);
+    let mut text = Incremental::new(&model.codec, &sampling.shown);
     let mut filter = StopFilter::new(&sampling.stop);
     let mut untold = Untold::default();
     let mut count = 0;
@@ -97,8 +108,12 @@ pub(crate) fn generate(
         let piece = text.push(token)?;
         untold.add(choice, piece.len());
         let piece = untold.tell(filter.push(&piece));
-        if tell(piece).is_break() {
-            return Ok(None);
+        match tell(piece) {
+            ControlFlow::Continue(()) => {}
+            ControlFlow::Break(Heard::ByNobody) => return Ok(None),
+            ControlFlow::Break(Heard::Enough) => {
+                return Ok(Some(Ending { reason: FinishReason::Stop, tokens: count }));
+            }
         }
         if filter.stopped() {
             break FinishReason::Stop;
@@ -113,7 +128,7 @@ pub(crate) fn generate(
     let mut rest = filter.push(&rest);
     let reason = if filter.stopped() { FinishReason::Stop } else { reason };
     rest.push_str(&filter.finish());
-    if tell(untold.tell(rest)).is_break() {
+    if tell(untold.tell(rest)) == ControlFlow::Break(Heard::ByNobody) {
         return Ok(None);
     }
     Ok(Some(Ending { reason, tokens: count }))

@@ -19,6 +19,7 @@ mod store;
 mod template;
 mod tensor;
 mod tokenizer;
+mod tools;
 #[cfg(feature = "train")]
 mod train;
 mod weights;

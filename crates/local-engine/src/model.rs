@@ -1,13 +1,16 @@
 //! A model as a whole: network, tokenizer, template and habits.
 
+use std::time::SystemTime;
+
 use openai_api::ApiError;
 use serde::Deserialize;
+use serde_json::{Map, Value as Json};
 
 use crate::config::{Config, TokenIds};
 use crate::error::{Error, Result};
 use crate::files::{CONFIG, GENERATION_CONFIG, ModelFiles, TOKENIZER, WEIGHTS};
 use crate::network::Network;
-use crate::template::{ChatTemplate, Turn};
+use crate::template::{Ask, ChatTemplate, Turn};
 use crate::tokenizer::TextCodec;
 use crate::weights;
 
@@ -77,14 +80,38 @@ impl LoadedModel {
     ///
     /// # Errors
     ///
-    /// [`ApiError::invalid_request`] if a message's text holds a control token.
-    pub(crate) fn prompt(&self, turns: &[Turn]) -> Result<Vec<u32>> {
+    /// [`ApiError::invalid_request`] if what the caller wrote holds a control token.
+    pub(crate) fn prompt(&self, turns: &[Turn], tools: Option<&[Json]>) -> Result<Vec<u32>> {
         for (i, turn) in turns.iter().enumerate() {
             self.codec.check_plain(&turn.content).map_err(|problem| {
                 ApiError::invalid_request(format!("messages[{i}].content"), problem)
             })?;
+            for (field, value) in &turn.more {
+                self.check_plain(value, &format!("messages[{i}].{field}"))?;
+            }
         }
-        self.codec.encode(&self.template.render(turns, true)?)
+        for (i, tool) in tools.into_iter().flatten().enumerate() {
+            self.check_plain(tool, &format!("tools[{i}]"))?;
+        }
+        let (variables, now) = (Map::new(), SystemTime::now());
+        let ask = Ask { turns, tools, answer_next: true, variables, now };
+        self.codec.encode(&self.template.render_all(&ask)?)
+    }
+
+    /// Refuses a value with a control token in any of its texts.
+    fn check_plain(&self, value: &Json, param: &str) -> Result<()> {
+        match value {
+            Json::String(text) => {
+                let plain = self.codec.check_plain(text);
+                Ok(plain.map_err(|problem| ApiError::invalid_request(param, problem))?)
+            }
+            Json::Array(items) => items.iter().try_for_each(|item| self.check_plain(item, param)),
+            Json::Object(fields) => fields.iter().try_for_each(|(name, item)| {
+                self.check_plain(&Json::from(&**name), param)?;
+                self.check_plain(item, param)
+            }),
+            _ => Ok(()),
+        }
     }
 }
 

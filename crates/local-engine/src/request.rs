@@ -5,6 +5,7 @@ use openai_api::{ApiError, ChatRequest, Content, ContentPart, Message, Role};
 use crate::error::Result;
 use crate::image_facts;
 use crate::template::Turn;
+use crate::tools::turns_more;
 
 mod settings;
 pub(crate) use settings::Settings;
@@ -33,22 +34,40 @@ pub(crate) fn read(request: &ChatRequest) -> Result<Task> {
     }
     check_form(request)?;
     for (i, message) in request.messages.iter().enumerate() {
-        role(message).or_else(|problem| refuse(format!("messages[{i}]"), problem))?;
+        if message.role == Role::Tool && message.tool_call_id.is_none() {
+            return refuse(format!("messages[{i}].tool_call_id"), "is missing");
+        }
+        let known = role(message).or_else(|problem| refuse(format!("messages[{i}]"), problem))?;
+        if !message.tool_calls.is_empty() && known != Role::Assistant.as_str() {
+            return refuse(format!("messages[{i}].tool_calls"), "only the assistant calls tools");
+        }
     }
     Ok(Task::Answer(settings))
 }
 
 /// The conversation as templates know it; decodes its images, which keeps a core busy.
 pub(crate) fn turns(messages: &[Message]) -> Result<Vec<Turn>> {
-    let turns = messages.iter().enumerate().map(|(i, message)| {
-        let message = with_images_in_words(i, message)?;
-        turn(&message).or_else(|problem| refuse(format!("messages[{i}]"), problem))
-    });
+    let turns =
+        messages.iter().zip(turns_more(messages)).enumerate().map(|(i, (message, more))| {
+            let message = with_images_in_words(i, message)?;
+            let turn =
+                plain(&message).or_else(|problem| refuse(format!("messages[{i}]"), problem))?;
+            Ok(Turn { more, ..turn })
+        });
     turns.collect()
 }
 
-/// The message as templates know it, or what is wrong with it.
+/// A message to learn from as templates know it, or what is wrong with it.
+#[cfg(feature = "train")]
 pub(crate) fn turn(message: &Message) -> Result<Turn, String> {
+    if message.role == Role::Tool || !message.tool_calls.is_empty() {
+        return Err("local models do not learn to call tools".to_owned());
+    }
+    plain(message)
+}
+
+/// A message's text as templates know it.
+fn plain(message: &Message) -> Result<Turn, String> {
     let role = role(message)?;
     if let Some(Content::Parts(parts)) = &message.content
         && let Some(place) = parts.iter().position(|part| part.text().is_none())
@@ -63,12 +82,9 @@ fn role(message: &Message) -> Result<&str, String> {
     let role = match &message.role {
         // What newer OpenAI models call the system message.
         Role::Developer => Role::System.as_str(),
-        Role::System | Role::User | Role::Assistant => message.role.as_str(),
+        Role::System | Role::User | Role::Assistant | Role::Tool => message.role.as_str(),
         other => return Err(format!("the role {other} is not one that local models know")),
     };
-    if !message.tool_calls.is_empty() {
-        return Err("local models know no tool calls".to_owned());
-    }
     Ok(role)
 }
 
@@ -122,7 +138,7 @@ fn refuse<T>(param: impl Into<String>, problem: impl Into<String>) -> Result<T> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use openai_api::ResponseFormat;
+    use openai_api::{FunctionCall, ResponseFormat, ToolCall};
 
     pub(super) fn request() -> ChatRequest {
         ChatRequest::new("m", vec![Message::user("hi")])
@@ -147,8 +163,14 @@ mod tests {
     fn a_message_that_local_models_cannot_read_is_refused_by_its_place() {
         let request = ChatRequest::new(
             "m",
-            vec![Message::user("hi"), Message::new(Role::Tool, "42"), Message::user("so?")],
+            vec![Message::user("hi"), Message::new("critic".into(), "42"), Message::user("so?")],
         );
         assert_eq!(param(&request).as_deref(), Some("messages[1]"));
+        let unasked = ChatRequest::new("m", vec![Message::new(Role::Tool, "42")]);
+        assert_eq!(param(&unasked).as_deref(), Some("messages[0].tool_call_id"));
+        let mut calls = Message::user("hi");
+        calls.tool_calls = vec![ToolCall::new("a", FunctionCall::new("f", "{}"))];
+        let calls = ChatRequest::new("m", vec![calls]);
+        assert_eq!(param(&calls).as_deref(), Some("messages[0].tool_calls"));
     }
 }

@@ -49,7 +49,7 @@ fn first_stop(text: &str, stop: &[String]) -> Option<usize> {
 }
 
 /// How many bytes at the end of `text` may be the beginning of `stop`.
-fn begun(text: &str, stop: &str) -> usize {
+pub(crate) fn begun(text: &str, stop: &str) -> usize {
     let most = text.len().min(stop.len().saturating_sub(1));
     (1..=most)
         .rev()

@@ -105,6 +105,7 @@ impl ChatTemplate {
     }
 
     /// Renders a conversation, with the beginning of an answer if `answer_next`.
+    #[cfg(any(test, feature = "train"))]
     pub(crate) fn render(&self, turns: &[Turn], answer_next: bool) -> Result<String> {
         let (variables, now) = (Map::new(), SystemTime::now());
         self.render_all(&Ask { turns, tools: None, answer_next, variables, now })

@@ -66,6 +66,12 @@ impl TextCodec {
         }
     }
 
+    /// The special tokens in a text.
+    pub(crate) fn special_in(&self, text: &str) -> Vec<u32> {
+        let there = self.special.iter().filter(|token| text.contains(token.as_str()));
+        there.filter_map(|token| self.token_id(token)).collect()
+    }
+
     /// How many rows of embeddings the tokens need.
     pub(crate) fn rows(&self) -> usize {
         self.tokenizer.get_vocab(true).into_values().max().map_or(0, |id| id as usize + 1)
@@ -85,6 +91,8 @@ impl TextCodec {
 #[derive(Debug)]
 pub(crate) struct Incremental<'a> {
     codec: &'a TextCodec,
+    /// Special tokens whose text is told all the same.
+    shown: &'a [u32],
     tokens: Vec<u32>,
     /// Tokens from here on are decoded anew each time; those before `whole` give the others context.
     context: usize,
@@ -95,12 +103,18 @@ pub(crate) struct Incremental<'a> {
 }
 
 impl<'a> Incremental<'a> {
-    pub(crate) fn new(codec: &'a TextCodec) -> Self {
-        Self { codec, tokens: Vec::new(), context: 0, whole: 0, told: 0 }
+    pub(crate) fn new(codec: &'a TextCodec, shown: &'a [u32]) -> Self {
+        Self { codec, shown, tokens: Vec::new(), context: 0, whole: 0, told: 0 }
     }
 
     /// Takes the next token and returns the text that is certain by now.
     pub(crate) fn push(&mut self, token: u32) -> Result<String> {
+        if self.shown.contains(&token) {
+            // It parts the text before it from the text after it.
+            let mut piece = std::mem::replace(self, Self::new(self.codec, self.shown)).finish()?;
+            piece.push_str(&self.codec.token_text(token)?);
+            return Ok(piece);
+        }
         self.tokens.push(token);
         let text = self.text()?;
         // The decoder writes U+FFFD for bytes that are no character yet.
@@ -130,11 +144,21 @@ mod tests {
     use super::*;
     use crate::models::BASE_FILES;
 
+    #[test]
+    fn a_special_token_is_told_where_it_is_asked_for() {
+        let codec = TextCodec::load(&BASE_FILES).unwrap();
+        let tokens = codec.encode("a жб<|user|> c<|end|>").unwrap();
+        let shown = codec.special_in("like <|user|>");
+        let mut incremental = Incremental::new(&codec, &shown);
+        let told: Result<String> = tokens.iter().map(|token| incremental.push(*token)).collect();
+        assert_eq!(told.unwrap() + &incremental.finish().unwrap(), "a жб<|user|> c");
+    }
+
     proptest::proptest! {
         #[test]
         fn any_text_comes_back_whole_and_no_piece_cuts_a_character(text in "\\PC*") {
             let codec = TextCodec::load(&BASE_FILES).unwrap();
-            let mut incremental = Incremental::new(&codec);
+            let mut incremental = Incremental::new(&codec, &[]);
             let mut told = String::new();
             for token in codec.encode(&text).unwrap() {
                 let piece = incremental.push(token).unwrap();

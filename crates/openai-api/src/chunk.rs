@@ -103,6 +103,12 @@ impl Delta {
     pub fn text(content: impl Into<String>) -> Self {
         Self { content: Some(content.into()), ..Self::default() }
     }
+
+    /// A piece of a tool call.
+    #[must_use]
+    pub fn call(piece: ToolCallDelta) -> Self {
+        Self { tool_calls: vec![piece], ..Self::default() }
+    }
 }
 
 wire! {
@@ -117,6 +123,25 @@ wire! {
         pub kind as "type": Option<ToolKind>,
         /// A piece of the name and of the arguments; empty for a call of another kind.
         pub function: FunctionCall,
+    }
+}
+
+impl ToolCallDelta {
+    /// The first piece of the call with this index: a function is called.
+    pub fn begin(index: u32, id: impl Into<String>, name: impl Into<String>) -> Self {
+        Self {
+            index: Some(index),
+            id: Some(id.into()),
+            kind: Some(ToolKind::Function),
+            function: FunctionCall::new(name, ""),
+            ..Self::blank()
+        }
+    }
+
+    /// A later piece of it: arguments to append.
+    pub fn arguments(index: u32, arguments: impl Into<String>) -> Self {
+        let function = FunctionCall::new("", arguments);
+        Self { index: Some(index), function, ..Self::blank() }
     }
 }
 

@@ -11,12 +11,15 @@ use crate::generate::Sampling;
 use crate::model::Habits;
 use crate::request::refuse;
 use crate::sample::Choosing;
+use crate::tools::Offer;
 
 /// What a request says of how it is answered.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Settings {
     /// How many answers there are to be.
     pub(crate) answers: u32,
+    /// The tools that they may call.
+    pub(crate) offer: Option<Offer>,
     temperature: Option<f32>,
     top_p: Option<f32>,
     /// The rest, with the temperature and the `top_p` of nobody's habits.
@@ -37,9 +40,6 @@ impl Settings {
         if request.token_limit() == Some(0) {
             return refuse("max_tokens", "must be at least 1");
         }
-        if !request.tools.is_empty() {
-            return refuse("tools", "local models call no tools; leave them out");
-        }
         for (field, plain) in CHANGES_THE_ANSWER {
             if let Some(value) = setting(request, field)
                 && !value.is_null()
@@ -53,9 +53,11 @@ impl Settings {
             choosing: choosing(request)?,
             limit: request.token_limit().map(|limit| limit as usize),
             stop: request.stop.iter().filter(|stop| !stop.is_empty()).cloned().collect(),
+            shown: Vec::new(),
         };
         Ok(Self {
             answers: answers.unwrap_or(1) as u32,
+            offer: Offer::read(request)?,
             temperature: request.temperature,
             top_p: request.top_p,
             sampling,
@@ -152,7 +154,6 @@ fn setting<'r>(request: &'r ChatRequest, field: &str) -> Option<Cow<'r, Value>> 
         "top_logprobs" => owned(request.top_logprobs.map(Value::from)),
         "presence_penalty" => owned(request.presence_penalty.map(Value::from)),
         "frequency_penalty" => owned(request.frequency_penalty.map(Value::from)),
-        "tool_choice" => request.tool_choice.as_ref().map(Cow::Borrowed),
         _ => None,
     };
     known.or_else(|| request.extra.get(field).map(Cow::Borrowed))
@@ -171,7 +172,6 @@ fn same(value: &Value, plain: &str) -> bool {
 
 /// Fields that would change the answer, with the values that ask for nothing new.
 const CHANGES_THE_ANSWER: &[(&str, &[&str])] = &[
-    ("tool_choice", &["none", "auto"]),
     ("functions", &["[]"]),
     ("function_call", &["none", "auto"]),
     ("modalities", &[r#"["text"]"#]),
@@ -185,7 +185,6 @@ const CHANGES_THE_ANSWER: &[(&str, &[&str])] = &[
 
 #[cfg(test)]
 mod tests {
-    use openai_api::Tool;
     use serde_json::json;
 
     use super::*;
@@ -193,13 +192,10 @@ mod tests {
 
     #[test]
     fn what_would_change_the_answer_is_refused_by_name() {
-        let choice = json!("required");
-        assert_eq!(param(&with("tool_choice", &choice)).as_deref(), Some("tool_choice"));
         let choice = request().with_tool_choice("required");
         assert_eq!(param(&choice).as_deref(), Some("tool_choice"));
-        let mut tools = request();
-        tools.tools = vec![Tool::function("f", "does f", json!({}))];
-        assert_eq!(param(&tools).as_deref(), Some("tools"));
+        let functions = json!([{"name": "f"}]);
+        assert_eq!(param(&with("functions", &functions)).as_deref(), Some("functions"));
         assert_eq!(param(&request().with_temperature(2.5)).as_deref(), Some("temperature"));
         assert_eq!(param(&request().with_top_p(f32::NAN)).as_deref(), Some("top_p"));
         assert_eq!(param(&request().with_max_tokens(0)).as_deref(), Some("max_tokens"));
@@ -207,11 +203,7 @@ mod tests {
 
     #[test]
     fn what_asks_for_nothing_new_passes() {
-        for (field, value) in [
-            ("modalities", json!(["text"])),
-            ("tool_choice", Value::Null),
-            ("user", json!("someone")),
-        ] {
+        for (field, value) in [("modalities", json!(["text"])), ("user", json!("someone"))] {
             assert_eq!(param(&with(field, &value)), None, "{field}");
         }
     }

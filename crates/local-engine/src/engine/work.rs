@@ -1,0 +1,233 @@
+//! The thread that answers one request.
+
+use std::ops::ControlFlow;
+
+use openai_api::{ApiError, ChatRequest, Delta, FinishReason, Message, Role, ToolCallDelta, Usage};
+use serde_json::{Value, json};
+
+use crate::engine::{Said, Teller, random_id};
+use crate::error::{Error, Result};
+use crate::generate::{self, Ending, Heard, Piece, Prompt, check_fits};
+use crate::image_facts;
+use crate::model::LoadedModel;
+use crate::models::Models;
+use crate::request::{self, Settings, Task};
+use crate::sample::{Choice, Likelihood};
+use crate::tokenizer::TextCodec;
+use crate::tools::{CallFilter, Dialect, Event, Manner, Offer, Which};
+
+/// Does what is asked for, and tells of it as it goes.
+pub(super) fn work(
+    models: &Models,
+    request: &ChatRequest,
+    task: &Task,
+    tell: &Teller,
+) -> Result<()> {
+    let model = models.load(&request.model)?;
+    // A failed send means that nobody listens, which the next look at the channel finds out.
+    let say = |said| drop(tell.send(Ok(said)));
+    match task {
+        Task::Image { param, url } => {
+            let facts = image_facts::of_url(url, param)?;
+            say(Said::Begun);
+            let text = serde_json::to_string_pretty(&facts)
+                .map_err(|source| Error::Json { file: "the image's facts".to_owned(), source })?;
+            let asked: String = request.messages.iter().map(Message::text).collect();
+            let count = |text: &str| Ok::<_, Error>(model.codec.encode(text)?.len() as u64);
+            let usage = Usage::new(count(&asked)?, count(&text)?);
+            say(Said::More { place: 0, delta: Delta::text(text), tokens: Vec::new() });
+            say(Said::Ended { place: 0, reason: FinishReason::Stop });
+            say(Said::Done(usage));
+            Ok(())
+        }
+        Task::Answer(settings) => answer(&model, request, settings, tell),
+    }
+}
+
+fn answer(
+    model: &LoadedModel,
+    request: &ChatRequest,
+    settings: &Settings,
+    tell: &Teller,
+) -> Result<()> {
+    let offer = settings.offer.as_ref();
+    let dialect = dialect(model, request, offer)?;
+    let turns = request::turns(&request.messages)?;
+    let prompt = model.prompt(&turns, offer.map(|offer| &offer.tools[..]))?;
+    let mut sampling = settings.sampling(&model.habits);
+    if let Some(Dialect { before, after, .. }) = &dialect {
+        sampling.shown = model.codec.special_in(before);
+        sampling.shown.extend(model.codec.special_in(after));
+    }
+    check_fits(model, &prompt)?;
+    let say = |said| drop(tell.send(Ok(said)));
+    say(Said::Begun);
+    let prompt = Prompt::read(model, prompt)?;
+    let (asked, mut answered) = (prompt.tokens(), 0);
+    // All but the last are copies.
+    let prompts = std::iter::repeat_n(prompt, settings.answers as usize);
+    for (place, prompt) in (0..).zip(prompts) {
+        let calls = dialect.as_ref().zip(offer);
+        let mut voice = Voice {
+            codec: &model.codec,
+            tell,
+            place,
+            parallel: offer.is_none_or(|offer| offer.parallel),
+            filter: calls.map(|(dialect, offer)| CallFilter::new(dialect, offer)),
+            calls: 0,
+            failure: None,
+        };
+        let hear = |piece| voice.hear(piece);
+        let ending = generate::generate(model, prompt, &sampling, u64::from(place), hear)?;
+        let called = voice.finish()?;
+        let Some(Ending { reason, tokens }) = ending else { return Ok(()) };
+        answered += tokens;
+        let is_cut = reason == FinishReason::Length;
+        let reason = if called && !is_cut { FinishReason::ToolCalls } else { reason };
+        say(Said::Ended { place, reason });
+    }
+    say(Said::Done(Usage::new(asked as u64, answered as u64)));
+    Ok(())
+}
+
+/// How the model writes its calls, if it may call tools.
+///
+/// # Errors
+///
+/// [`ApiError::invalid_request`] if its template cannot show the tools or the calls of the request.
+fn dialect(
+    model: &LoadedModel,
+    request: &ChatRequest,
+    offer: Option<&Offer>,
+) -> Result<Option<Dialect>> {
+    let has_calls =
+        |message: &Message| message.role == Role::Tool || !message.tool_calls.is_empty();
+    let called = request.messages.iter().position(has_calls);
+    if offer.is_none() && called.is_none() {
+        return Ok(None);
+    }
+    let refuse =
+        |param: String, problem: &str| Err(ApiError::invalid_request(param, problem).into());
+    let manner = Manner::of(&model.template);
+    if let (Some(place), false) = (called, manner.shows_calls) {
+        let problem = "the model's chat template shows no calls of tools; leave them out";
+        return refuse(format!("messages[{place}]"), problem);
+    }
+    let Some(offer) = offer else { return Ok(None) };
+    if !manner.tells_tools {
+        let problem = "the model's chat template tells of no tools; leave them out, or ask a \
+                       model that was trained to call them";
+        return refuse("tools".to_owned(), problem);
+    }
+    if manner.dialect.is_none() {
+        let problem = "the model's chat template writes calls in a form that is not known here; \
+                       leave them out";
+        return refuse("tools".to_owned(), problem);
+    }
+    if offer.which != Which::Free {
+        let problem = "local models cannot be made to call tools; leave it to them with auto";
+        return refuse("tool_choice".to_owned(), problem);
+    }
+    Ok(manner.dialect)
+}
+
+/// Tells one of the answers as it comes.
+#[derive(Debug)]
+struct Voice<'a> {
+    codec: &'a TextCodec,
+    tell: &'a Teller,
+    place: u32,
+    /// Whether there may be several calls.
+    parallel: bool,
+    filter: Option<CallFilter<'a>>,
+    /// How many calls there were.
+    calls: u32,
+    failure: Option<Error>,
+}
+
+impl Voice<'_> {
+    fn hear(&mut self, Piece { text, tokens }: Piece) -> ControlFlow<Heard> {
+        if self.tell.is_closed() {
+            return ControlFlow::Break(Heard::ByNobody);
+        }
+        let told: Result<Vec<Value>> =
+            tokens.iter().map(|choice| told_token(self.codec, choice)).collect();
+        let mut tokens = match told {
+            Ok(tokens) => tokens,
+            Err(error) => {
+                self.failure = Some(error);
+                return ControlFlow::Break(Heard::ByNobody);
+            }
+        };
+        let events = match &mut self.filter {
+            Some(filter) => filter.push(&text),
+            None if text.is_empty() => Vec::new(),
+            None => vec![Event::Text(text)],
+        };
+        for event in events {
+            let is_enough = event == Event::Called && !self.parallel;
+            self.say(event, &mut tokens);
+            if is_enough {
+                // What comes after it is not told.
+                self.filter = None;
+                return ControlFlow::Break(Heard::Enough);
+            }
+        }
+        if !tokens.is_empty() {
+            self.say(Event::Text(String::new()), &mut tokens);
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Tells what was held back; says whether there were calls.
+    fn finish(mut self) -> Result<bool> {
+        if let Some(error) = self.failure {
+            return Err(error);
+        }
+        for event in self.filter.take().into_iter().flat_map(CallFilter::finish) {
+            self.say(event, &mut Vec::new());
+        }
+        Ok(self.calls > 0)
+    }
+
+    fn say(&mut self, event: Event, tokens: &mut Vec<Value>) {
+        let delta = match event {
+            Event::Text(text) => Delta::text(text),
+            Event::Call(name) => {
+                self.calls += 1;
+                Delta::call(ToolCallDelta::begin(self.calls - 1, call_id(), name))
+            }
+            Event::Arguments(more) => {
+                Delta::call(ToolCallDelta::arguments(self.calls.saturating_sub(1), more))
+            }
+            Event::Called => return,
+        };
+        let tokens = std::mem::take(tokens);
+        drop(self.tell.send(Ok(Said::More { place: self.place, delta, tokens })));
+    }
+}
+
+/// An id in the one form that every template takes: Mistral's wants nine letters and digits.
+fn call_id() -> String {
+    random_id()[..9].to_owned()
+}
+
+/// How likely a token was, in OpenAI's form.
+fn told_token(codec: &TextCodec, choice: &Choice) -> Result<Value> {
+    let one = |token: u32, log_prob: f32| {
+        let text = codec.token_text(token)?;
+        // A piece of a character is no text of its own, and its bytes are not known here.
+        let is_whole = !text.contains(char::REPLACEMENT_CHARACTER);
+        let bytes = is_whole.then(|| text.as_bytes().to_vec());
+        // JSON has no infinity; OpenAI writes this for what is as good as impossible.
+        let log_prob = log_prob.max(IMPOSSIBLE);
+        Ok::<_, Error>(json!({"token": text, "logprob": log_prob, "bytes": bytes}))
+    };
+    let Some(Likelihood { own, top }) = &choice.likelihood else { return Ok(Value::Null) };
+    let top: Result<Vec<Value>> = top.iter().map(|(token, own)| one(*token, *own)).collect();
+    let mut told = one(choice.token, *own)?;
+    told["top_logprobs"] = top?.into();
+    Ok(told)
+}
+
+const IMPOSSIBLE: f32 = -9999.0;
