@@ -10,7 +10,7 @@ mod transformers_serve;
 use anyhow::Result;
 use xshell::Shell;
 
-pub(crate) use self::{running::Running, transformers_serve::TRANSFORMERS};
+pub(crate) use self::{llama_cpp::LLAMA_CPP, running::Running, transformers_serve::TRANSFORMERS};
 use crate::metadata::Workspace;
 
 /// A server that the tests start and stop.

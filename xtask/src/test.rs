@@ -17,7 +17,7 @@ use crate::{
     flags,
     metadata::Workspace,
     python::Environment,
-    servers::{Running, Server, TRANSFORMERS},
+    servers::{LLAMA_CPP, Running, Server, TRANSFORMERS},
     test::{
         build::{Built, Executable, Wanted},
         cells::{Cell, Need, Plan},
@@ -207,7 +207,7 @@ fn run_cell(
         // What needs the command or the client is ignored by a plain `cargo test`.
         command.args(["--exact", "--include-ignored"]).args(&tests);
         command.envs(attune.map(|attune| ("ATTUNE_BIN", &attune.path)));
-        command.envs(found.variable());
+        command.envs(found.variables());
         tally += run_tests(command, tests)?;
     }
     if tally.failed > 0
@@ -245,8 +245,11 @@ const PEERS: Environment = Environment::new("engine").on(&TRANSFORMERS);
 enum Found {
     Nothing,
     Python(PathBuf),
-    /// What a script wrote, in this folder.
-    Peers(PathBuf),
+    /// What scripts wrote, in these folders.
+    Peers {
+        transformers: PathBuf,
+        llama_cpp: PathBuf,
+    },
     Server(Server, Running),
 }
 
@@ -255,18 +258,24 @@ impl Found {
         Ok(match need {
             Need::Nothing => Self::Nothing,
             Need::PythonClient => Self::Python(CLIENT.install(sh, workspace)?.python()),
-            Need::Peers => Self::Peers(PEERS.install(sh, workspace)?.made),
+            Need::Peers => Self::Peers {
+                transformers: PEERS.install(sh, workspace)?.made,
+                llama_cpp: LLAMA_CPP.install(sh, workspace)?.made,
+            },
             Need::Server(server) => Self::Server(server, server.start(sh, workspace)?),
         })
     }
 
-    /// The environment variable in which the tests find it.
-    fn variable(&self) -> Option<(&'static str, OsString)> {
+    /// The environment variables in which the tests find it.
+    fn variables(&self) -> Vec<(&'static str, OsString)> {
         match self {
-            Self::Nothing => None,
-            Self::Python(python) => Some(("ATTUNE_TEST_PYTHON", python.into())),
-            Self::Peers(folder) => Some(("ATTUNE_TEST_ENGINE_PEERS", folder.into())),
-            Self::Server(server, running) => Some((server.variable(), running.base_url().into())),
+            Self::Nothing => Vec::new(),
+            Self::Python(python) => vec![("ATTUNE_TEST_PYTHON", python.into())],
+            Self::Peers { transformers, llama_cpp } => vec![
+                ("ATTUNE_TEST_ENGINE_PEERS", transformers.into()),
+                ("ATTUNE_TEST_ENGINE_GGUF", llama_cpp.into()),
+            ],
+            Self::Server(server, running) => vec![(server.variable(), running.base_url().into())],
         }
     }
 }

@@ -343,9 +343,15 @@ impl Stated {
                     truncate: parameters.get("truncate").is_none_or(|it| it != false),
                 }
             }
+            "longrope" => {
+                return Rope::new(dim, theta, Stretch::None)
+                    .divided(&divisors(&parameters, window).map_err(|it| (field, it))?)
+                    .ok_or_else(|| (field, format!("must divide {} rates", dim / 2)));
+            }
             other => {
                 let problem = format!(
-                    "is of type {other}, and this engine knows default, linear, dynamic, llama3 and yarn"
+                    "is of type {other}, and this engine knows default, linear, dynamic, llama3, \
+                     yarn and longrope"
                 );
                 return Err((field, problem));
             }
@@ -364,6 +370,24 @@ fn yarn_scale(factor: f64, number: &dyn Fn(&str) -> Option<f64>) -> f64 {
         (Some(one), Some(all)) if one != 0.0 && all != 0.0 => scale(one) / scale(all),
         _ => scale(1.0),
     }
+}
+
+/// What `LongRoPE` divides each rate by, where that does not depend on the length.
+fn divisors(parameters: &Map<String, Value>, window: f64) -> Result<Vec<f32>, String> {
+    let list = |name: &str| parameters.get(name).and_then(Value::as_array);
+    let original = parameters.get("original_max_position_embeddings").and_then(Value::as_f64);
+    let (Some(short), true) = (list("short_factor"), list("short_factor") == list("long_factor"))
+    else {
+        return Err("has other factors for long texts, which this engine does not know".to_owned());
+    };
+    // Beyond the original window, cosines and sines would be scaled.
+    if original.is_some_and(|original| original < window) {
+        return Err("is stretched beyond its window, which this engine does not know".to_owned());
+    }
+    let positive = |value: &Value| value.as_f64().filter(|it| it.is_finite() && *it > 0.0);
+    let divisors: Option<Vec<f32>> =
+        short.iter().map(|value| positive(value).map(|it| it as f32)).collect();
+    divisors.ok_or_else(|| "has a factor that is not a number above 0".to_owned())
 }
 
 fn within(field: &'static str, value: usize, most: usize) -> Result<usize, Fault> {
@@ -441,9 +465,23 @@ pub(crate) mod tests {
             "m/config.json: num_key_value_heads must divide num_attention_heads"
         );
         assert_eq!(
-            refused(json!({"rope_scaling": {"type": "longrope"}})),
-            "m/config.json: rope_scaling is of type longrope, and this engine knows default, \
-             linear, dynamic, llama3 and yarn"
+            refused(json!({"rope_scaling": {"type": "mrope"}})),
+            "m/config.json: rope_scaling is of type mrope, and this engine knows default, linear, \
+             dynamic, llama3, yarn and longrope"
+        );
+        let (short, long) = ([1.0, 2.0], [2.0, 4.0]);
+        assert_eq!(
+            refused(json!({"rope_scaling": {
+                "type": "longrope", "short_factor": short, "long_factor": long,
+            }})),
+            "m/config.json: rope_scaling has other factors for long texts, which this engine does \
+             not know"
+        );
+        assert_eq!(
+            refused(json!({"rope_scaling": {
+                "type": "longrope", "short_factor": [1.0], "long_factor": [1.0],
+            }})),
+            "m/config.json: rope_scaling must divide 2 rates"
         );
         assert_eq!(
             refused(json!({"rope_parameters": {"rope_type": "llama3", "factor": 8.0}})),

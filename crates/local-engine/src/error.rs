@@ -53,6 +53,16 @@ pub enum Error {
         /// What the reader says.
         source: BoxError,
     },
+    /// A GGUF file is damaged, or holds what this engine does not know.
+    #[error("{file}: {part} {problem}")]
+    Gguf {
+        /// Which file.
+        file: String,
+        /// Which key or tensor.
+        part: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A tensor that the architecture needs is not there.
     #[error("{file} has no tensor {tensor}")]
     MissingTensor {
@@ -62,19 +72,21 @@ pub enum Error {
         tensor: String,
     },
     /// A tensor is not of the shape that the configuration says.
-    #[error("{file}: tensor {tensor} has shape {found:?}, and config.json asks for {expected:?}")]
+    #[error(
+        "{file}: tensor {tensor} has shape {found:?}, and the configuration asks for {expected:?}"
+    )]
     TensorShape {
         /// Which file.
         file: String,
         /// The tensor's name.
         tensor: String,
-        /// The shape that `config.json` asks for.
+        /// The shape that the configuration asks for.
         expected: Vec<usize>,
         /// The shape that it has.
         found: Vec<usize>,
     },
     /// A tensor's numbers are of a type that this engine does not read.
-    #[error("{file}: tensor {tensor} is of type {found}, and this engine reads F32, F16 and BF16")]
+    #[error("{file}: tensor {tensor} is of type {found}, and this engine reads {known}")]
     TensorType {
         /// Which file.
         file: String,
@@ -82,6 +94,8 @@ pub enum Error {
         tensor: String,
         /// What it is of.
         found: String,
+        /// What it may be of.
+        known: &'static str,
     },
     /// A tokenizer cannot be read or used.
     #[error("{file}: the tokenizer failed")]

@@ -1,10 +1,11 @@
-//! The files of a model: in a folder, or part of the program.
+//! The files of a model: in a folder, in one GGUF file, or part of the program.
 
 use std::borrow::Cow;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use crate::error::{Error, Result};
+use crate::gguf::Gguf;
 use crate::store::Bytes;
 
 /// Where a model's files are.
@@ -12,6 +13,8 @@ use crate::store::Bytes;
 pub(crate) enum ModelFiles {
     /// In a folder.
     Folder(PathBuf),
+    /// In one file, in the format of GGUF.
+    Gguf(PathBuf),
     /// In the program itself: the model's name, and the names and contents of its files.
     Embedded(&'static str, &'static [(&'static str, &'static [u8])]),
 }
@@ -21,6 +24,7 @@ impl ModelFiles {
     pub(crate) fn display(&self, name: &str) -> String {
         match self {
             Self::Folder(folder) => folder.join(name).display().to_string(),
+            Self::Gguf(path) => path.display().to_string(),
             Self::Embedded(model, _) => format!("{model}/{name}"),
         }
     }
@@ -31,6 +35,10 @@ impl ModelFiles {
                 let path = folder.join(name);
                 std::fs::read(&path).map(Cow::Owned).map_err(Error::io("read", path))
             }
+            Self::Gguf(path) => match Gguf::open(path)?.file(name)? {
+                Some(bytes) => Ok(Cow::Owned(bytes)),
+                None => Err(self.absent(name)),
+            },
             Self::Embedded(_, files) => match files.iter().find(|(file, _)| *file == name) {
                 Some((_, bytes)) => Ok(Cow::Borrowed(bytes)),
                 None => Err(self.absent(name)),
@@ -45,6 +53,7 @@ impl ModelFiles {
                 let path = folder.join(name);
                 Bytes::open(&path).map_err(Error::io("read", path))
             }
+            Self::Gguf(_) => Err(self.absent(name)),
             Self::Embedded(_, files) => match files.iter().find(|(file, _)| *file == name) {
                 Some((_, bytes)) => Ok((*bytes).into()),
                 None => Err(self.absent(name)),

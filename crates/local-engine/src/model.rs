@@ -48,7 +48,8 @@ struct GenerationConfig {
 impl LoadedModel {
     pub(crate) fn load(files: &ModelFiles) -> Result<Self> {
         let config = read_config(files)?;
-        let network = Network::new(config, weights::read(files)?, &files.display(WEIGHTS))?;
+        let tensors = weights::read(files, &config)?;
+        let network = Network::new(config, tensors, &files.display(WEIGHTS))?;
         Self::with_network(network, files)
     }
 

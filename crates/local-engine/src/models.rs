@@ -1,4 +1,5 @@
-//! The models there are: the one that ships with the program, and those in the home folder.
+//! The models there are: the one that ships with the program, and those in the home folder, each
+//! in a folder or a GGUF file of its own.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -46,9 +47,18 @@ impl Models {
         let mut models = vec![describe(ModelId::new(BASE), &BASE_FILES)];
         for entry in std::fs::read_dir(&self.folder).map_err(fail())? {
             let entry = entry.map_err(fail())?;
-            let is_folder = entry.file_type().map_err(fail())?.is_dir();
-            if let (true, Some(id)) = (is_folder, entry.file_name().to_str().and_then(id_of)) {
-                models.push(describe(id, &ModelFiles::Folder(entry.path())));
+            let (kind, name) = (entry.file_type().map_err(fail())?, entry.file_name());
+            let Some(name) = name.to_str() else { continue };
+            let (name, files) = match name.strip_suffix(GGUF) {
+                _ if kind.is_dir() => (name, ModelFiles::Folder(entry.path())),
+                // A folder of that name goes first, as it does when it is asked for.
+                Some(name) if !self.folder.join(name).is_dir() => {
+                    (name, ModelFiles::Gguf(entry.path()))
+                }
+                _ => continue,
+            };
+            if let Some(id) = id_of(name) {
+                models.push(describe(id, &files));
             }
         }
         models.sort_by(|a, b| a.id.cmp(&b.id));
@@ -65,9 +75,15 @@ impl Models {
             return Ok(BASE_FILES);
         }
         let folder = self.folder_of(id);
-        match folder.filter(|folder| folder.is_dir()) {
-            Some(folder) => Ok(ModelFiles::Folder(folder)),
-            None => {
+        let file = folder.as_ref().map(|folder| {
+            let mut name = folder.clone().into_os_string();
+            name.push(GGUF);
+            PathBuf::from(name)
+        });
+        match (folder, file) {
+            (Some(folder), _) if folder.is_dir() => Ok(ModelFiles::Folder(folder)),
+            (_, Some(file)) if file.is_file() => Ok(ModelFiles::Gguf(file)),
+            _ => {
                 let mut error = ApiError::model_not_found(id.as_str());
                 error.message = format!("{}; there are {}", error.message, self.ids()?.join(", "));
                 Err(error.into())
@@ -124,8 +140,11 @@ fn describe(id: ModelId, files: &ModelFiles) -> Model {
 }
 
 fn made(files: &ModelFiles) -> Option<u64> {
-    let ModelFiles::Folder(folder) = files else { return None };
-    let modified = folder.metadata().ok()?.modified().ok()?;
+    let path = match files {
+        ModelFiles::Folder(path) | ModelFiles::Gguf(path) => path,
+        ModelFiles::Embedded(..) => return None,
+    };
+    let modified = path.metadata().ok()?.modified().ok()?;
     Some(modified.duration_since(UNIX_EPOCH).ok()?.as_secs())
 }
 
@@ -153,6 +172,8 @@ pub(crate) const BASE_FILES: ModelFiles = ModelFiles::Embedded(
     ],
 );
 
+/// What the name of a model in one file ends with.
+const GGUF: &str = ".gguf";
 pub(crate) const ABOUT: &str = "about.json";
 /// Stands for the colons of an id in the name of its folder, where some systems allow none.
 const SEPARATOR: &str = "~";
@@ -179,5 +200,21 @@ mod tests {
         for id in ["../jobs", "ft:../..:x", "/etc", ".", ".."] {
             assert_eq!(models.folder_of(&id.into()), None, "{id}");
         }
+    }
+
+    #[test]
+    fn a_gguf_file_is_a_model_unless_a_folder_has_its_name() {
+        let home = tempfile::tempdir().unwrap();
+        let models = Models::open(home.path()).unwrap();
+        let place = |name: &str| home.path().join("models").join(name);
+        for name in ["one.gguf", "ft~two.gguf", "three.txt", ".gguf"] {
+            std::fs::write(place(name), "").unwrap();
+        }
+        assert_eq!(models.ids().unwrap(), ["attune-tiny", "ft:two", "one"]);
+        assert_eq!(models.files(&"ft:two".into()).unwrap(), ModelFiles::Gguf(place("ft~two.gguf")));
+        assert_eq!(models.files(&"one".into()).unwrap(), ModelFiles::Gguf(place("one.gguf")));
+        std::fs::create_dir(place("one")).unwrap();
+        assert_eq!(models.ids().unwrap(), ["attune-tiny", "ft:two", "one"]);
+        assert_eq!(models.files(&"one".into()).unwrap(), ModelFiles::Folder(place("one")));
     }
 }

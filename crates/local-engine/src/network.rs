@@ -431,7 +431,7 @@ pub(crate) mod tests {
         assert_eq!(
             refused(tensors.clone()),
             "m/model.safetensors: tensor model.layers.1.mlp.up_proj.weight has shape [2, 3], \
-             and config.json asks for [24, 16]"
+             and the configuration asks for [24, 16]"
         );
         tensors.remove(name);
         assert_eq!(

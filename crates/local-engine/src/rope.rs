@@ -93,6 +93,16 @@ impl Rope {
         Self { rates, scale }
     }
 
+    /// Each rate divided by a number of its own, as of `longrope` (`LongRoPE`, Ding et al. 2024).
+    ///
+    /// `None` if there are not as many as rates.
+    pub(crate) fn divided(mut self, divisors: &[f32]) -> Option<Self> {
+        for (rate, divisor) in self.rates.iter_mut().zip(divisors) {
+            *rate /= divisor;
+        }
+        (self.rates.len() == divisors.len()).then_some(self)
+    }
+
     /// The angles of rows at these positions.
     pub(crate) fn angles(&self, positions: &[u32]) -> Angles {
         let angles = positions

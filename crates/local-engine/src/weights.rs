@@ -9,10 +9,10 @@ use half::{bf16, f16};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::Deserialize;
 
-#[cfg(feature = "train")]
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::files::{ModelFiles, WEIGHTS, WEIGHTS_INDEX};
+use crate::gguf::Gguf;
 use crate::tensor::{Tensor, Tensors};
 
 /// The fields of an index that this engine reads.
@@ -22,8 +22,15 @@ struct Index {
     weight_map: BTreeMap<String, String>,
 }
 
-/// Reads all tensors of a model, whatever float type they are in.
-pub(crate) fn read(files: &ModelFiles) -> Result<Tensors> {
+/// Reads the tensors of a model of this shape, whatever type they are in.
+pub(crate) fn read(files: &ModelFiles, config: &Config) -> Result<Tensors> {
+    match files {
+        ModelFiles::Gguf(path) => Gguf::open(path)?.tensors(config),
+        ModelFiles::Folder(_) | ModelFiles::Embedded(..) => read_safetensors(files),
+    }
+}
+
+fn read_safetensors(files: &ModelFiles) -> Result<Tensors> {
     let mut tensors = Tensors::new();
     for name in names(files)? {
         let file = files.display(&name);
@@ -37,6 +44,7 @@ pub(crate) fn read(files: &ModelFiles) -> Result<Tensors> {
                 file: file.clone(),
                 tensor: tensor.to_owned(),
                 found: view.dtype().to_string(),
+                known: "F32, F16 and BF16",
             })?;
             tensors.insert(tensor.to_owned(), Tensor::new(view.shape().to_vec(), values));
         }
@@ -134,7 +142,7 @@ mod tests {
     fn read_folder(folder: &Path) -> Result<Tensors, String> {
         let files = ModelFiles::Folder(folder.to_owned());
         let place = format!("{}/", folder.display());
-        read(&files).map_err(|error| error.to_string().replace(&place, ""))
+        read_safetensors(&files).map_err(|error| error.to_string().replace(&place, ""))
     }
 
     fn single(dtype: Dtype, bytes: Vec<u8>) -> Result<Tensors, String> {

@@ -1,10 +1,16 @@
-"""Writes model.gguf, a tiny Llama with random weights over bytes, into the folder argv[1]."""
+"""Writes what the tests need into the folder argv[1]: see README.md.
+
+model.gguf is a tiny Llama with random weights over bytes, for the server.
+"""
 
 import pathlib
 import sys
 
 import gguf
 import numpy as np
+
+import blocks
+import models
 
 WIDTH, HEADS, FEED_FORWARD, CONTEXT = 32, 2, 64, 2048
 BYTES = 3  # the token of the byte 0
@@ -26,6 +32,8 @@ def main(home):
     model.write_kv_data_to_file()
     model.write_tensors_to_file()
     model.close()
+    blocks.write(home / "blocks")
+    models.write(home / "models")
 
 
 def add_vocabulary(model):

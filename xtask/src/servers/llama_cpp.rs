@@ -8,7 +8,7 @@ use xshell::Shell;
 use super::running::Launch;
 use crate::{metadata::Workspace, python::Environment};
 
-const LLAMA_CPP: Environment = Environment::new("llama_cpp").with_cmake(
+pub(crate) const LLAMA_CPP: Environment = Environment::new("llama_cpp").with_cmake(
     "-DGGML_NATIVE=OFF -DGGML_OPENMP=OFF -DGGML_LLAMAFILE=OFF -DGGML_CPU_REPACK=OFF \
      -DLLAVA_BUILD=OFF -DCMAKE_C_FLAGS_RELEASE=-O1 -DCMAKE_CXX_FLAGS_RELEASE=-O0 \
      -DCMAKE_PROJECT_llama.cpp_INCLUDE=HERE/build.cmake",

@@ -1,0 +1,224 @@
+//! The tokenizer, from the keys that begin with `tokenizer.ggml`.
+//!
+//! There are two kinds: byte-level BPE as in GPT-2, whose merges are listed and whose way to cut
+//! text into words has a name; and BPE as `SentencePiece` makes it, with a score for each token, whose
+//! merges follow from those. Both become a `tokenizer.json`.
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value as Json, json};
+
+use super::Gguf;
+use crate::error::Result;
+
+impl Gguf {
+    /// The text of a token that `key` names.
+    pub(super) fn token(&self, key: &str, id: u64) -> Result<&str> {
+        let tokens = self.texts(TOKENS)?.unwrap_or_default();
+        let token = usize::try_from(id).ok().and_then(|id| tokens.get(id).copied());
+        token.ok_or_else(|| {
+            self.wrong(format!("key {key}"), format!("names token {id}, which is not there"))
+        })
+    }
+
+    /// What `tokenizer.json` would say.
+    pub(super) fn tokenizer_json(&self) -> Result<Json> {
+        let missing = |key: &str| self.wrong(format!("key {key}"), "is missing");
+        let tokens = self.texts(TOKENS)?.ok_or_else(|| missing(TOKENS))?;
+        let kinds = self.integers(TYPES)?.unwrap_or_else(|| vec![NORMAL; tokens.len()]);
+        if kinds.len() != tokens.len() {
+            let problem = format!("has {} entries for {} tokens", kinds.len(), tokens.len());
+            return Err(self.wrong(format!("key {TYPES}"), problem));
+        }
+        let mut ids: HashMap<&str, usize> = HashMap::with_capacity(tokens.len());
+        for (id, token) in tokens.iter().enumerate() {
+            if let Some(first) = ids.insert(token, id) {
+                let problem = format!("has the same token at {first} and {id}");
+                return Err(self.wrong(format!("key {TOKENS}"), problem));
+            }
+        }
+        let added: Vec<Json> = tokens
+            .iter()
+            .zip(&kinds)
+            .enumerate()
+            .filter(|(_, (token, kind))| {
+                [UNKNOWN, CONTROL, OWN].contains(kind) && !token.is_empty()
+            })
+            .map(|(id, (token, kind))| {
+                json!({
+                    "id": id, "content": token, "single_word": false, "lstrip": false,
+                    "rstrip": false, "normalized": false, "special": *kind != OWN,
+                })
+            })
+            .collect();
+        let vocab: Map<String, Json> =
+            tokens.iter().enumerate().map(|(id, it)| ((*it).to_owned(), id.into())).collect();
+        let mut tokenizer = match self.text(MODEL)? {
+            Some("gpt2") => self.byte_level(vocab)?,
+            Some("llama") => self.sentence_piece(&tokens, &kinds, &ids, vocab)?,
+            other => {
+                let found = other.map_or("missing".to_owned(), |name| format!("{name:?}"));
+                let problem = format!("is {found}, and this engine knows \"gpt2\" and \"llama\"");
+                return Err(self.wrong(format!("key {MODEL}"), problem));
+            }
+        };
+        tokenizer["version"] = "1.0".into();
+        tokenizer["added_tokens"] = added.into();
+        Ok(tokenizer)
+    }
+
+    fn byte_level(&self, vocab: Map<String, Json>) -> Result<Json> {
+        let merges = self.texts(MERGES)?.unwrap_or_default();
+        let merges: Vec<[&str; 2]> = merges
+            .iter()
+            .map(|merge| match merge.split_once(' ') {
+                Some((left, right)) if !left.is_empty() && !right.is_empty() => Ok([left, right]),
+                _ => {
+                    let problem = format!("has {merge:?}, which is not two tokens");
+                    Err(self.wrong(format!("key {MERGES}"), problem))
+                }
+            })
+            .collect::<Result<_>>()?;
+        // What llama.cpp names the regular expressions by is what the tokenizers' own files hold.
+        let bytes = |cuts_words| {
+            json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true,
+                   "use_regex": cuts_words})
+        };
+        let cut = |pattern: &str| {
+            let split = json!({"type": "Split", "pattern": {"Regex": pattern},
+                               "behavior": "Isolated", "invert": false});
+            json!({"type": "Sequence", "pretokenizers": [split, bytes(false)]})
+        };
+        let pre = self.text(PRE)?;
+        let (cutter, takes_whole_words) = match pre {
+            Some("gpt-2") => (bytes(true), false),
+            Some("smollm") => {
+                let digits = json!({"type": "Digits", "individual_digits": true});
+                (json!({"type": "Sequence", "pretokenizers": [digits, bytes(true)]}), false)
+            }
+            Some("llama-bpe" | "llama3" | "llama-v3") => (cut(LLAMA_3), true),
+            Some("qwen2" | "deepseek-r1-qwen") => (cut(QWEN_2), false),
+            Some("tekken") => (cut(TEKKEN), true),
+            other => {
+                let found = other.map_or("missing".to_owned(), |name| format!("{name:?}"));
+                let problem = format!(
+                    "is {found}, and this engine knows gpt-2, smollm, llama-bpe, qwen2 and tekken; \
+                     take the model as a folder, with its tokenizer.json"
+                );
+                return Err(self.wrong(format!("key {PRE}"), problem));
+            }
+        };
+        let is_composed = matches!(pre, Some("qwen2" | "deepseek-r1-qwen"));
+        Ok(json!({
+            "normalizer": is_composed.then(|| json!({"type": "NFC"})),
+            "pre_tokenizer": cutter,
+            "post_processor": null,
+            "decoder": bytes(true),
+            "model": {"type": "BPE", "fuse_unk": false, "byte_fallback": false,
+                      "ignore_merges": takes_whole_words, "vocab": vocab, "merges": merges},
+        }))
+    }
+
+    fn sentence_piece(
+        &self,
+        tokens: &[&str],
+        kinds: &[i32],
+        ids: &HashMap<&str, usize>,
+        vocab: Map<String, Json>,
+    ) -> Result<Json> {
+        let scores = self.floats(SCORES)?.unwrap_or_default();
+        if scores.len() != tokens.len() {
+            let problem = format!("has {} entries for {} tokens", scores.len(), tokens.len());
+            return Err(self.wrong(format!("key {SCORES}"), problem));
+        }
+        let pieces = tokens.iter().zip(kinds).zip(&scores);
+        let pieces = pieces.filter(|((_, kind), _)| **kind == NORMAL);
+        let merges = merges(pieces.map(|((token, _), score)| (*token, *score)), ids);
+        let unknown = match self.number(UNKNOWN_ID)? {
+            Some(id) => Some(self.token(UNKNOWN_ID, id)?),
+            None => None,
+        };
+        let has_prefix = self.flag("tokenizer.ggml.add_space_prefix")?.unwrap_or(true);
+        let replace = |from: &str, to: &str| json!({"type": "Replace", "pattern": {"String": from}, "content": to});
+        let mut normalizers = vec![replace(" ", SPACE)];
+        let mut decoders =
+            vec![replace(SPACE, " "), json!({"type": "ByteFallback"}), json!({"type": "Fuse"})];
+        if has_prefix {
+            normalizers.insert(0, json!({"type": "Prepend", "prepend": SPACE}));
+            decoders.push(json!({"type": "Strip", "content": " ", "start": 1, "stop": 0}));
+        }
+        Ok(json!({
+            "normalizer": {"type": "Sequence", "normalizers": normalizers},
+            "pre_tokenizer": null,
+            "post_processor": null,
+            "decoder": {"type": "Sequence", "decoders": decoders},
+            "model": {"type": "BPE", "unk_token": unknown, "fuse_unk": true, "byte_fallback": true,
+                      "ignore_merges": false, "vocab": vocab, "merges": merges},
+        }))
+    }
+}
+
+/// The merges that make each piece out of two known ones, the piece with the greatest score first.
+///
+/// This is the order of `generate_merges` in transformers' `convert_slow_tokenizer.py`.
+fn merges<'t>(
+    pieces: impl Iterator<Item = (&'t str, f32)>,
+    ids: &HashMap<&str, usize>,
+) -> Vec<[&'t str; 2]> {
+    let mut merges = Vec::new();
+    // A text this long is no piece that was learnt, and to cut it everywhere takes long.
+    for (piece, score) in pieces.filter(|(piece, _)| piece.len() <= LONGEST) {
+        let cuts = piece.char_indices().skip(1).map(|(at, _)| piece.split_at(at));
+        let mut known: Vec<_> = cuts
+            .filter_map(|(left, right)| Some((*ids.get(left)?, *ids.get(right)?, left, right)))
+            .collect();
+        known.sort_unstable_by_key(|(left, right, ..)| (*left, *right));
+        merges.extend(known.into_iter().map(|(_, _, left, right)| (score, [left, right])));
+    }
+    let chars = |text: &str| text.chars().count();
+    merges.sort_by(|(a, [a_left, a_right]), (b, [b_left, b_right])| {
+        let by_score = b.total_cmp(a);
+        by_score
+            .then_with(|| chars(b_left).cmp(&chars(a_left)))
+            .then_with(|| chars(b_right).cmp(&chars(a_right)))
+    });
+    merges.into_iter().map(|(_, merge)| merge).collect()
+}
+
+const MODEL: &str = "tokenizer.ggml.model";
+const PRE: &str = "tokenizer.ggml.pre";
+const TOKENS: &str = "tokenizer.ggml.tokens";
+const TYPES: &str = "tokenizer.ggml.token_type";
+const SCORES: &str = "tokenizer.ggml.scores";
+const MERGES: &str = "tokenizer.ggml.merges";
+const UNKNOWN_ID: &str = "tokenizer.ggml.unknown_token_id";
+
+/// Kinds of tokens; those for bytes and those that nobody uses need nothing of their own.
+const NORMAL: i32 = 1;
+const UNKNOWN: i32 = 2;
+const CONTROL: i32 = 3;
+const OWN: i32 = 4;
+
+/// What `SentencePiece` writes for a space.
+const SPACE: &str = "\u{2581}";
+/// In bytes.
+const LONGEST: usize = 256;
+
+const LLAMA_3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+const QWEN_2: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+const TEKKEN: &str = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_piece_with_the_greatest_score_is_merged_first() {
+        let pieces = [("a", 0.0), ("b", 0.0), ("ab", -2.0), ("ba", -1.0), ("aba", -1.0)];
+        let ids = pieces.iter().enumerate().map(|(id, (piece, _))| (*piece, id)).collect();
+        assert_eq!(
+            merges(pieces.into_iter(), &ids),
+            [["ab", "a"], ["a", "ba"], ["b", "a"], ["a", "b"]]
+        );
+    }
+}
