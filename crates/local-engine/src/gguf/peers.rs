@@ -54,7 +54,7 @@ fn check(name: &str, tolerance: f64) {
     let Expected { messages, prompt, more } = serde_json::from_slice(&expected).unwrap();
     let files = ModelFiles::Gguf(folder.join(format!("{name}.gguf")));
     let model = LoadedModel::load(&files).unwrap();
-    assert_eq!(model.prompt(&request::turns(&messages).unwrap()).unwrap(), prompt);
+    assert_eq!(model.prompt(&request::turns(&messages).unwrap(), None).unwrap(), prompt);
 
     let mut cache = Cache::new(model.network.config());
     let rows: Vec<Vec<f32>> = prompt
