@@ -38,11 +38,17 @@ use crate::train::LocalTrainer;
 /// `top_k`, `min_p` and `repetition_penalty`, which other local servers know. Without a temperature
 /// the model's own habit goes, which for `attune-tiny` is to be greedy. Log-probabilities are those
 /// of the model itself, before penalties and temperature. What would change the answer and is not
-/// offered (`response_format`, …) is refused with its name.
+/// offered is refused with its name.
+///
+/// With the feature `json`, `response_format` is kept to: the answer is a JSON object, or JSON that
+/// fits the schema, whatever the model makes of it; only a limit on tokens cuts it short. A schema
+/// that cannot be kept to is refused with what it asks for.
 ///
 /// `tools` are offered to models whose chat template tells of tools and writes calls as Hermes and
 /// Qwen, Mistral or Llama 3 do; it is the template that shows which. What the model writes in that
-/// form, with the name of a tool on offer, comes as `tool_calls`; all else is text. With
+/// form, with the name of a tool on offer, comes as `tool_calls`; all else is text. A
+/// `tool_choice` of `required`, or of one tool, holds the answer to such calls, and their arguments
+/// to the schemas of the tools (feature `json`); left to itself, the model may get both wrong. With
 /// `parallel_tool_calls` off, an answer ends with its first call. Tokens of calls count among those
 /// whose log-probabilities are told.
 ///

@@ -113,6 +113,12 @@ pub enum Error {
         /// What the library says.
         source: BoxError,
     },
+    /// An answer could not be held to its form: that took more work than is allowed.
+    #[error("the answer could not be held to its form; ask for a simpler one")]
+    Form {
+        /// What the library says.
+        source: BoxError,
+    },
     /// A loss or a gradient left the range of numbers while training.
     #[error("training diverged at step {step}; lower the learning rate")]
     Diverged {

@@ -7,7 +7,7 @@ use openai_api::{ApiError, FinishReason};
 use crate::error::Result;
 use crate::model::LoadedModel;
 use crate::network::Cache;
-use crate::sample::{Choice, Choosing, Sampler};
+use crate::sample::{Allowed, Choice, Choosing, Sampler};
 use crate::stop::StopFilter;
 use crate::tokenizer::Incremental;
 
@@ -79,6 +79,15 @@ pub(crate) enum Heard {
     ByNobody,
 }
 
+/// A form that an answer is held to.
+pub(crate) trait Rule {
+    /// The tokens that may come next; `None` if the answer is complete.
+    fn allowed(&mut self) -> Result<Option<Allowed>>;
+
+    /// Takes one of them; says whether the answer is complete with it.
+    fn take(&mut self, token: u32) -> Result<bool>;
+}
+
 /// Continues a prompt, and hands what each token adds to `tell`, which may break off.
 ///
 /// `nth` tells answers to the same prompt apart. A piece may be empty. Returns `None` if nobody
@@ -88,6 +97,7 @@ pub(crate) fn generate(
     prompt: Prompt,
     sampling: &Sampling,
     nth: u64,
+    mut rule: Option<&mut dyn Rule>,
     mut tell: impl FnMut(Piece) -> ControlFlow<Heard>,
 ) -> Result<Option<Ending>> {
     let Prompt { tokens: prompt, mut cache, mut logits } = prompt;
@@ -99,12 +109,19 @@ pub(crate) fn generate(
     let mut untold = Untold::default();
     let mut count = 0;
     let reason = loop {
-        let choice = sampler.choose(&mut logits);
+        let choice = match &mut rule {
+            None => sampler.choose(&mut logits, None),
+            Some(rule) => match rule.allowed()? {
+                None => break FinishReason::Stop,
+                allowed => sampler.choose(&mut logits, allowed.as_ref()),
+            },
+        };
         let token = choice.token;
         if model.habits.end.contains(&token) {
             break FinishReason::Stop;
         }
         count += 1;
+        let is_complete = rule.as_mut().map_or(Ok(false), |rule| rule.take(token))?;
         let piece = text.push(token)?;
         untold.add(choice, piece.len());
         let piece = untold.tell(filter.push(&piece));
@@ -115,7 +132,7 @@ pub(crate) fn generate(
                 return Ok(Some(Ending { reason: FinishReason::Stop, tokens: count }));
             }
         }
-        if filter.stopped() {
+        if filter.stopped() || is_complete {
             break FinishReason::Stop;
         }
         if count >= limit {

@@ -6,6 +6,8 @@ mod error;
 mod files;
 mod generate;
 mod gguf;
+#[cfg(feature = "json")]
+mod grammar;
 mod image_facts;
 mod kernels;
 mod matmul;

@@ -1,5 +1,7 @@
 //! A model as a whole: network, tokenizer, template and habits.
 
+#[cfg(feature = "json")]
+use std::sync::OnceLock;
 use std::time::SystemTime;
 
 use openai_api::ApiError;
@@ -9,6 +11,8 @@ use serde_json::{Map, Value as Json};
 use crate::config::{Config, TokenIds};
 use crate::error::{Error, Result};
 use crate::files::{CONFIG, GENERATION_CONFIG, ModelFiles, TOKENIZER, WEIGHTS};
+#[cfg(feature = "json")]
+use crate::grammar::Vocabulary;
 use crate::network::Network;
 use crate::template::{Ask, ChatTemplate, Turn};
 use crate::tokenizer::TextCodec;
@@ -21,6 +25,9 @@ pub(crate) struct LoadedModel {
     pub(crate) codec: TextCodec,
     pub(crate) template: ChatTemplate,
     pub(crate) habits: Habits,
+    /// Made when an answer is held to a form for the first time.
+    #[cfg(feature = "json")]
+    vocabulary: OnceLock<Vocabulary>,
 }
 
 /// How the model answers unless told otherwise.
@@ -69,12 +76,29 @@ impl LoadedModel {
             });
         }
         let habits = read_habits(files, network.config(), &codec, &template)?;
-        Ok(Self { network, codec, template, habits })
+        Ok(Self {
+            network,
+            codec,
+            template,
+            habits,
+            #[cfg(feature = "json")]
+            vocabulary: OnceLock::new(),
+        })
     }
 
     /// How many tokens a conversation and its answer may take together.
     pub(crate) fn window(&self) -> usize {
         self.network.config().window
+    }
+
+    /// The tokens as grammars need them.
+    #[cfg(feature = "json")]
+    pub(crate) fn vocabulary(&self) -> Result<&Vocabulary> {
+        if let Some(vocabulary) = self.vocabulary.get() {
+            return Ok(vocabulary);
+        }
+        let vocabulary = Vocabulary::new(&self.codec)?;
+        Ok(self.vocabulary.get_or_init(|| vocabulary))
     }
 
     /// The tokens that the model is to continue.

@@ -7,6 +7,8 @@ use crate::image_facts;
 use crate::template::Turn;
 use crate::tools::turns_more;
 
+#[cfg(feature = "json")]
+mod form;
 mod settings;
 pub(crate) use settings::Settings;
 
@@ -14,7 +16,7 @@ pub(crate) use settings::Settings;
 #[derive(Debug)]
 pub(crate) enum Task {
     /// An answer to the conversation, whose turns are still to be read with [`turns`].
-    Answer(Settings),
+    Answer(Box<Settings>),
     /// What can be told of an image in the last message: its place in the request, and its URL.
     Image { param: String, url: String },
 }
@@ -32,6 +34,7 @@ pub(crate) fn read(request: &ChatRequest) -> Result<Task> {
     if let (Role::User, Some((param, url))) = (&request.messages[last].role, image) {
         return Ok(Task::Image { param, url });
     }
+    #[cfg(not(feature = "json"))]
     check_form(request)?;
     for (i, message) in request.messages.iter().enumerate() {
         if message.role == Role::Tool && message.tool_call_id.is_none() {
@@ -42,7 +45,7 @@ pub(crate) fn read(request: &ChatRequest) -> Result<Task> {
             return refuse(format!("messages[{i}].tool_calls"), "only the assistant calls tools");
         }
     }
-    Ok(Task::Answer(settings))
+    Ok(Task::Answer(Box::new(settings)))
 }
 
 /// The conversation as templates know it; decodes its images, which keeps a core busy.
@@ -89,11 +92,12 @@ fn role(message: &Message) -> Result<&str, String> {
 }
 
 /// Refuses forms that text cannot be held to.
+#[cfg(not(feature = "json"))]
 fn check_form(request: &ChatRequest) -> Result<()> {
     match &request.response_format {
         Some(format) if format.kind != "text" => {
             let problem = format!(
-                "local models cannot be held to {}; leave it out, or ask for text",
+                "local models are not held to {} without the feature json; ask for text",
                 format.kind
             );
             refuse("response_format", problem)
@@ -154,8 +158,10 @@ mod tests {
 
     #[test]
     fn a_form_that_cannot_be_kept_and_a_conversation_of_nothing_are_refused_by_name() {
-        let json = request().with_response_format(ResponseFormat::json_object());
-        assert_eq!(param(&json).as_deref(), Some("response_format"));
+        let mut form = ResponseFormat::json_object();
+        form.kind = "poem".to_owned();
+        let form = request().with_response_format(form);
+        assert_eq!(param(&form).as_deref(), Some("response_format"));
         assert_eq!(param(&ChatRequest::new("m", Vec::new())).as_deref(), Some("messages"));
     }
 

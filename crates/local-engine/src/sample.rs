@@ -63,6 +63,54 @@ pub(crate) struct Likelihood {
     pub(crate) top: Vec<(u32, f32)>,
 }
 
+/// The tokens that may come next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Allowed {
+    /// A bit for each, the lowest first.
+    bits: Vec<u32>,
+}
+
+#[cfg(feature = "json")]
+impl Allowed {
+    pub(crate) fn new(bits: Vec<u32>) -> Self {
+        Self { bits }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bits.iter().all(|bits| *bits == 0)
+    }
+
+    pub(crate) fn add(&mut self, token: u32) {
+        if let Some(bits) = self.bits.get_mut(token as usize / 32) {
+            *bits |= 1 << (token % 32);
+        }
+    }
+
+    /// Says whether it was there.
+    pub(crate) fn remove(&mut self, token: u32) -> bool {
+        let was_there = self.has(token);
+        if was_there {
+            self.bits[token as usize / 32] &= !(1 << (token % 32));
+        }
+        was_there
+    }
+}
+
+impl Allowed {
+    fn has(&self, token: u32) -> bool {
+        self.bits.get(token as usize / 32).is_some_and(|bits| bits >> (token % 32) & 1 == 1)
+    }
+
+    /// Makes all others impossible.
+    fn keep(&self, logits: &mut [f32]) {
+        for (token, logit) in (0..).zip(logits) {
+            if !self.has(token) {
+                *logit = f32::NEG_INFINITY;
+            }
+        }
+    }
+}
+
 /// Picks one token after another.
 #[derive(Debug)]
 pub(crate) struct Sampler<'a> {
@@ -89,10 +137,13 @@ impl<'a> Sampler<'a> {
         }
     }
 
-    /// Picks the next token; the logits are changed on the way.
-    pub(crate) fn choose(&mut self, logits: &mut [f32]) -> Choice {
+    /// Picks the next token, of those that are allowed; the logits are changed on the way.
+    pub(crate) fn choose(&mut self, logits: &mut [f32], allowed: Option<&Allowed>) -> Choice {
         let raw = self.choosing.told.map(|others| LogProbs::new(logits, others));
         self.weigh(logits);
+        if let Some(allowed) = allowed {
+            allowed.keep(logits);
+        }
         let token = self.pick(logits);
         *self.answer.entry(token).or_insert(0) += 1;
         Choice { token, likelihood: raw.map(|raw| raw.of(token)) }
@@ -219,7 +270,7 @@ mod tests {
         let mut sampler = Sampler::new(choosing, &[], 0);
         let mut choose = || {
             sampler.answer.clear();
-            sampler.choose(&mut LOGITS.clone()).token
+            sampler.choose(&mut LOGITS.clone(), None).token
         };
         (0..200).map(|_| choose()).collect()
     }
@@ -234,7 +285,7 @@ mod tests {
     /// What comes first when the likeliest is taken each time.
     fn answer(choosing: &Choosing, prompt: &[u32]) -> Vec<u32> {
         let mut sampler = Sampler::new(choosing, prompt, 0);
-        (0..4).map(|_| sampler.choose(&mut LOGITS.clone()).token).collect()
+        (0..4).map(|_| sampler.choose(&mut LOGITS.clone(), None).token).collect()
     }
 
     #[test]
@@ -250,7 +301,7 @@ mod tests {
         let (choosing, mut second) = (hot(1), Vec::new());
         let mut sampler = Sampler::new(&choosing, &[], 1);
         for _ in 0..200 {
-            second.push(sampler.choose(&mut LOGITS.clone()).token);
+            second.push(sampler.choose(&mut LOGITS.clone(), None).token);
         }
         assert_ne!(second, chosen(&hot(1)));
     }
@@ -281,7 +332,7 @@ mod tests {
     #[test]
     fn likelihoods_are_those_of_the_model_whatever_was_done_to_its_logits() {
         let choosing = Choosing { bias: vec![(0, 50.0)], told: Some(3), ..Choosing::greedy() };
-        let choice = Sampler::new(&choosing, &[], 0).choose(&mut LOGITS.clone());
+        let choice = Sampler::new(&choosing, &[], 0).choose(&mut LOGITS.clone(), None);
         assert_eq!(choice.token, 0);
         let told = choice.likelihood.unwrap();
         let total = LOGITS.iter().map(|logit| logit.exp()).sum::<f32>().ln();
@@ -306,7 +357,7 @@ mod tests {
             };
             let (count, mut sampler) = (logits.len(), Sampler::new(&choosing, &[0, 9999], 0));
             for _ in 0..3 {
-                let choice = sampler.choose(&mut logits);
+                let choice = sampler.choose(&mut logits, None);
                 prop_assert!((choice.token as usize) < count);
                 prop_assert_eq!(choice.likelihood.unwrap().top.len(), others.min(count));
             }

@@ -72,6 +72,40 @@ impl TextCodec {
         there.filter_map(|token| self.token_id(token)).collect()
     }
 
+    /// The first special token in a text: where it is, how long its text is, and which it is.
+    #[cfg(feature = "json")]
+    pub(crate) fn first_special_in(&self, text: &str) -> Option<(usize, usize, u32)> {
+        let places = self.special.iter().filter_map(|token| {
+            Some((text.find(token.as_str())?, token.len(), self.token_id(token)?))
+        });
+        // Where two begin in one place, it is the longer one.
+        places.min_by_key(|(place, length, _)| (*place, std::cmp::Reverse(*length)))
+    }
+
+    /// The bytes that each token stands for; none for special tokens, and where there is no token.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Tokenizer`] if its tokens are written in another way than byte by byte, as in
+    /// GPT-2, or with `▁` for spaces and `<0x0A>` for bytes, as in `SentencePiece`.
+    #[cfg(feature = "json")]
+    pub(crate) fn bytes(&self) -> Result<Vec<Vec<u8>>> {
+        let decoder = serde_json::to_value(self.tokenizer.get_decoder())
+            .map_err(|source| self.failed(source.into()))?;
+        let spelling = Spelling::of(&decoder).ok_or_else(|| {
+            self.failed("its tokens are not spelled in a way that is known here".into())
+        })?;
+        let mut bytes = vec![Vec::new(); self.rows()];
+        for (token, id) in self.tokenizer.get_vocab(false) {
+            bytes[id as usize] = spelling.read(&token);
+        }
+        for (id, token) in self.tokenizer.get_added_tokens_decoder() {
+            let plain = if token.special { Vec::new() } else { token.content.into_bytes() };
+            bytes[id as usize] = plain;
+        }
+        Ok(bytes)
+    }
+
     /// How many rows of embeddings the tokens need.
     pub(crate) fn rows(&self) -> usize {
         self.tokenizer.get_vocab(true).into_values().max().map_or(0, |id| id as usize + 1)
@@ -85,6 +119,55 @@ impl TextCodec {
     fn failed(&self, source: tokenizers::Error) -> Error {
         Error::Tokenizer { file: self.file.clone(), source }
     }
+}
+
+/// How tokens are written.
+#[cfg(feature = "json")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Spelling {
+    /// Each byte as a character.
+    Bytes,
+    /// Spaces as `▁`, and bytes that are no whole character as `<0x0A>`.
+    Pieces,
+}
+
+#[cfg(feature = "json")]
+impl Spelling {
+    fn of(decoder: &serde_json::Value) -> Option<Self> {
+        match decoder["type"].as_str()? {
+            "ByteLevel" => Some(Self::Bytes),
+            "ByteFallback" | "Metaspace" => Some(Self::Pieces),
+            "Sequence" => decoder["decoders"].as_array()?.iter().find_map(Self::of),
+            _ => None,
+        }
+    }
+
+    fn read(self, token: &str) -> Vec<u8> {
+        let byte = |hex: &str| u8::from_str_radix(hex, 16).ok();
+        match self {
+            // What is no such character is no token that text is made of.
+            Self::Bytes => token.chars().map(byte_of).collect::<Option<_>>().unwrap_or_default(),
+            Self::Pieces => {
+                let hex = token.strip_prefix("<0x").and_then(|rest| rest.strip_suffix('>'));
+                match hex.and_then(byte) {
+                    Some(byte) => vec![byte],
+                    None => token.replace('▁', " ").into_bytes(),
+                }
+            }
+        }
+    }
+}
+
+/// The byte that a character stands for in GPT-2's vocabulary: printable characters of Latin-1 are
+/// themselves, and the others follow from U+0100 on (`bytes_to_unicode` in OpenAI's `encoder.py`).
+#[cfg(feature = "json")]
+fn byte_of(c: char) -> Option<u8> {
+    let is_itself = |c: char| matches!(c, '!'..='~' | '¡'..='¬' | '®'..='ÿ');
+    if is_itself(c) {
+        return u8::try_from(c).ok();
+    }
+    let place = u32::from(c).checked_sub(0x100)?;
+    (0..=u8::MAX).filter(|byte| !is_itself(char::from(*byte))).nth(place as usize)
 }
 
 /// Turns tokens into text as they come, never cutting a character in two.
@@ -143,6 +226,33 @@ impl<'a> Incremental<'a> {
 mod tests {
     use super::*;
     use crate::models::BASE_FILES;
+
+    #[cfg(feature = "json")]
+    #[test]
+    fn the_bytes_of_tokens_add_up_to_the_text() {
+        let codec = TextCodec::load(&BASE_FILES).unwrap();
+        let bytes = codec.bytes().unwrap();
+        let text: String = (0..=0xFF).map(char::from).chain("жук 🦀\n".chars()).collect();
+        let tokens = codec.encode(&text).unwrap();
+        let told: Vec<u8> =
+            tokens.iter().flat_map(|token| bytes[*token as usize].clone()).collect();
+        assert_eq!(String::from_utf8(told).unwrap(), text);
+        assert_eq!(codec.first_special_in("a<|end|>"), Some((1, 7, 0)));
+        assert_eq!(bytes[0], b"");
+    }
+
+    #[cfg(feature = "json")]
+    #[test]
+    fn sentence_pieces_are_read_as_bytes() {
+        let decoder = serde_json::json!({"type": "Sequence", "decoders": [
+            {"type": "Replace"}, {"type": "ByteFallback"}, {"type": "Fuse"},
+        ]});
+        let spelling = Spelling::of(&decoder).unwrap();
+        assert_eq!(spelling.read("▁ж"), " ж".as_bytes());
+        assert_eq!(spelling.read("<0x0A>"), b"\n");
+        assert_eq!(spelling.read("<0xfoo>"), b"<0xfoo>");
+        assert_eq!(Spelling::of(&serde_json::json!({"type": "WordPiece"})), None);
+    }
 
     #[test]
     fn a_special_token_is_told_where_it_is_asked_for() {

@@ -274,14 +274,6 @@ async fn text_that_claims_to_be_an_image_is_refused_by_its_place() {
 }
 
 #[tokio::test]
-async fn a_form_that_text_cannot_be_held_to_is_refused() {
-    let (engine, _home) = engine();
-    let request = request("Hi").with_response_format(ResponseFormat::json_object());
-    let error = api(engine.complete(request).await.unwrap_err());
-    assert_eq!(error.param.as_deref(), Some("response_format"));
-}
-
-#[tokio::test]
 async fn a_damaged_model_spoils_itself_alone() {
     let (engine, home) = engine();
     let base = concat!(env!("CARGO_MANIFEST_DIR"), "/attune-tiny");

@@ -7,7 +7,11 @@ use serde_json::{Value, json};
 
 use crate::engine::{Said, Teller, random_id};
 use crate::error::{Error, Result};
+#[cfg(feature = "json")]
+use crate::generate::Rule;
 use crate::generate::{self, Ending, Heard, Piece, Prompt, check_fits};
+#[cfg(feature = "json")]
+use crate::grammar::Grammar;
 use crate::image_facts;
 use crate::model::LoadedModel;
 use crate::models::Models;
@@ -60,6 +64,8 @@ fn answer(
         sampling.shown.extend(model.codec.special_in(after));
     }
     check_fits(model, &prompt)?;
+    #[cfg(feature = "json")]
+    let grammar = grammar(model, settings, dialect.as_ref())?;
     let say = |said| drop(tell.send(Ok(said)));
     say(Said::Begun);
     let prompt = Prompt::read(model, prompt)?;
@@ -78,7 +84,14 @@ fn answer(
             failure: None,
         };
         let hear = |piece| voice.hear(piece);
-        let ending = generate::generate(model, prompt, &sampling, u64::from(place), hear)?;
+        let nth = u64::from(place);
+        #[cfg(feature = "json")]
+        let mut rule = grammar.as_ref().map(Grammar::again);
+        #[cfg(feature = "json")]
+        let rule = rule.as_mut().map(|rule| rule as &mut dyn Rule);
+        #[cfg(not(feature = "json"))]
+        let rule = None;
+        let ending = generate::generate(model, prompt, &sampling, nth, rule, hear)?;
         let called = voice.finish()?;
         let Some(Ending { reason, tokens }) = ending else { return Ok(()) };
         answered += tokens;
@@ -113,7 +126,9 @@ fn dialect(
         let problem = "the model's chat template shows no calls of tools; leave them out";
         return refuse(format!("messages[{place}]"), problem);
     }
-    let Some(offer) = offer else { return Ok(None) };
+    if offer.is_none() {
+        return Ok(None);
+    }
     if !manner.tells_tools {
         let problem = "the model's chat template tells of no tools; leave them out, or ask a \
                        model that was trained to call them";
@@ -124,11 +139,33 @@ fn dialect(
                        leave them out";
         return refuse("tools".to_owned(), problem);
     }
-    if offer.which != Which::Free {
-        let problem = "local models cannot be made to call tools; leave it to them with auto";
+    #[cfg(not(feature = "json"))]
+    if offer.is_some_and(|offer| offer.which != Which::Free) {
+        let problem = "local models cannot be made to call tools without the feature json; leave \
+                       it to them with auto";
         return refuse("tool_choice".to_owned(), problem);
     }
     Ok(manner.dialect)
+}
+
+/// What the answers are held to, if anything.
+#[cfg(feature = "json")]
+fn grammar(
+    model: &LoadedModel,
+    settings: &Settings,
+    dialect: Option<&Dialect>,
+) -> Result<Option<Grammar>> {
+    let must_call = |offer: &Offer| offer.which != Which::Free;
+    // Whether to call is the model's choice, unless it is told what to do or how to answer.
+    let schema =
+        settings.schema.as_ref().filter(|_| !settings.offer.as_ref().is_some_and(must_call));
+    let calls = dialect.zip(settings.offer.as_ref());
+    let calls = calls.filter(|(_, offer)| schema.is_some() || must_call(offer));
+    if schema.is_none() && calls.is_none() {
+        return Ok(None);
+    }
+    let grammar = model.vocabulary()?.grammar(&model.codec, &model.habits.end, schema, calls)?;
+    Ok(Some(grammar))
 }
 
 /// Tells one of the answers as it comes.

@@ -9,6 +9,8 @@ use serde_json::Value;
 use crate::error::Result;
 use crate::generate::Sampling;
 use crate::model::Habits;
+#[cfg(feature = "json")]
+use crate::request::form;
 use crate::request::refuse;
 use crate::sample::Choosing;
 use crate::tools::Offer;
@@ -20,6 +22,9 @@ pub(crate) struct Settings {
     pub(crate) answers: u32,
     /// The tools that they may call.
     pub(crate) offer: Option<Offer>,
+    /// The schema of the JSON that they are to be.
+    #[cfg(feature = "json")]
+    pub(crate) schema: Option<Value>,
     temperature: Option<f32>,
     top_p: Option<f32>,
     /// The rest, with the temperature and the `top_p` of nobody's habits.
@@ -58,6 +63,8 @@ impl Settings {
         Ok(Self {
             answers: answers.unwrap_or(1) as u32,
             offer: Offer::read(request)?,
+            #[cfg(feature = "json")]
+            schema: form::schema(request)?,
             temperature: request.temperature,
             top_p: request.top_p,
             sampling,
