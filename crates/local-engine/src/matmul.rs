@@ -1,5 +1,7 @@
 //! Products of matrices, by the `gemm` crate.
 
+use std::ops::Range;
+
 use gemm::Parallelism;
 
 /// A matrix in a slice: row by row, or the transpose of one that is.
@@ -20,15 +22,93 @@ impl<'a> View<'a> {
     ///
     /// If they do not fill it.
     pub(crate) fn of(values: &'a [f32], cols: usize) -> Self {
-        let rows = values.len().checked_div(cols).unwrap_or(0);
-        assert_eq!(rows * cols, values.len(), "rows of {cols} do not fill {} values", values.len());
+        let rows = rows_in(values.len(), cols);
         Self { values, rows, cols, row_step: cols, col_step: 1 }
+    }
+
+    /// A part of the rows of `width` values each that lie in a slice.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such part.
+    pub(crate) fn part(
+        values: &'a [f32],
+        width: usize,
+        rows: Range<usize>,
+        cols: Range<usize>,
+    ) -> Self {
+        assert!(cols.end <= width, "the columns are there");
+        let values = &values[rows.start * width..rows.end * width];
+        let values = values.get(cols.start..).unwrap_or(&[]);
+        Self { values, rows: rows.len(), cols: cols.len(), row_step: width, col_step: 1 }
     }
 
     /// The transpose: what were rows are columns.
     pub(crate) fn transposed(self) -> Self {
         let Self { values, rows, cols, row_step, col_step } = self;
         Self { values, rows: cols, cols: rows, row_step: col_step, col_step: row_step }
+    }
+}
+
+/// Where a product goes: row by row.
+#[derive(Debug)]
+pub(crate) struct Place<'a> {
+    values: &'a mut [f32],
+    cols: usize,
+    how: How,
+}
+
+/// What becomes of a product.
+#[derive(Clone, Copy, Debug)]
+struct How {
+    /// What it is multiplied by.
+    scale: f32,
+    /// Whether it is added to what is there.
+    adds: bool,
+    threads: Parallelism,
+}
+
+impl<'a> Place<'a> {
+    /// In place of what is there.
+    ///
+    /// # Panics
+    ///
+    /// If rows of `cols` values do not fill the slice.
+    pub(crate) fn of(values: &'a mut [f32], cols: usize) -> Self {
+        rows_in(values.len(), cols);
+        Self { values, cols, how: How { scale: 1.0, adds: false, threads: Parallelism::Rayon(0) } }
+    }
+
+    /// Adds the product to what is there.
+    #[cfg(feature = "train")]
+    pub(crate) fn adding(mut self) -> Self {
+        self.how.adds = true;
+        self
+    }
+
+    /// Multiplies the product by a number.
+    pub(crate) fn scaled(mut self, scale: f32) -> Self {
+        self.how.scale = scale;
+        self
+    }
+
+    /// Wakes no other thread.
+    pub(crate) fn alone(mut self) -> Self {
+        self.how.threads = Parallelism::None;
+        self
+    }
+
+    /// Puts `a · b` there.
+    ///
+    /// # Panics
+    ///
+    /// If a row of `a` is not as long as a column of `b`, or the product is not as large as its
+    /// place.
+    pub(crate) fn product(self, a: View<'_>, b: View<'_>) {
+        let rows = rows_in(self.values.len(), self.cols);
+        assert_eq!(a.cols, b.rows, "a row of one is as long as a column of the other");
+        assert_eq!((rows, self.cols), (a.rows, b.cols), "the product has its place");
+        multiply(self, a, b);
     }
 }
 
@@ -39,40 +119,41 @@ impl<'a> View<'a> {
 /// If a row of `a` is not as long as a column of `b`.
 pub(crate) fn product(a: View<'_>, b: View<'_>) -> Vec<f32> {
     let mut out = vec![0.0; a.rows * b.cols];
-    multiply(&mut out, a, b, false);
+    Place::of(&mut out, b.cols).product(a, b);
     out
 }
 
-/// Adds `a · b` to `out`.
-///
-/// # Panics
-///
-/// If a row of `a` is not as long as a column of `b`, or `out` is not as large as their product.
-#[cfg(feature = "train")]
-pub(crate) fn add_product(out: &mut [f32], a: View<'_>, b: View<'_>) {
-    multiply(out, a, b, true);
+fn rows_in(values: usize, cols: usize) -> usize {
+    let rows = values.checked_div(cols).unwrap_or(0);
+    assert_eq!(rows * cols, values, "rows of {cols} do not fill {values} values");
+    rows
 }
 
 #[expect(unsafe_code, reason = "`gemm` takes pointers; there is no safe one as fast")]
-fn multiply(out: &mut [f32], a: View<'_>, b: View<'_>, add: bool) {
-    assert_eq!(a.cols, b.rows, "a row of one is as long as a column of the other");
-    assert_eq!(out.len(), a.rows * b.cols, "the product has its place");
-    if out.is_empty() || a.cols == 0 {
+fn multiply(out: Place<'_>, a: View<'_>, b: View<'_>) {
+    let Place { values, cols, how } = out;
+    if values.is_empty() {
+        return;
+    }
+    if a.cols == 0 {
+        if !how.adds {
+            values.fill(0.0);
+        }
         return;
     }
     // No slice is longer than `isize::MAX` bytes, so neither is a step.
     let step = |step: usize| step as isize;
-    // SAFETY: a view's steps stay within its slice, whose length its constructor checked, and `out`,
-    // which is nobody else's, has room for every row of the product.
+    // SAFETY: a view's steps stay within its slice, whose length its constructors checked, and the
+    // place, which is nobody else's, has room for every row of the product, as its caller checked.
     unsafe {
         gemm::gemm(
             a.rows,
             b.cols,
             a.cols,
-            out.as_mut_ptr(),
+            values.as_mut_ptr(),
             1,
-            step(b.cols),
-            add,
+            step(cols),
+            how.adds,
             a.values.as_ptr(),
             step(a.col_step),
             step(a.row_step),
@@ -80,11 +161,11 @@ fn multiply(out: &mut [f32], a: View<'_>, b: View<'_>, add: bool) {
             step(b.col_step),
             step(b.row_step),
             1.0,
-            1.0,
+            how.scale,
             false,
             false,
             false,
-            Parallelism::Rayon(0),
+            how.threads,
         );
     }
 }

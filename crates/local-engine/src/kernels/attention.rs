@@ -4,8 +4,10 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::lanes::{add_scaled, dot, softmax, wide};
 use crate::config::Heads;
+
+mod blocks;
+mod rows;
 
 impl Heads {
     fn group(self) -> usize {
@@ -14,6 +16,11 @@ impl Heads {
 
     fn scale(self) -> f32 {
         1.0 / (self.dim as f32).sqrt()
+    }
+
+    /// The columns of head `head`.
+    fn columns(self, head: usize) -> Range<usize> {
+        head * self.dim..(head + 1) * self.dim
     }
 
     /// Where head `head` of row `row` lies in a matrix of `heads` heads.
@@ -50,7 +57,11 @@ pub(crate) fn attention(
 ) -> Vec<f32> {
     let tasks: Vec<_> =
         spans.iter().flat_map(|span| (0..heads.query).map(move |head| (span, head))).collect();
-    let one = |(span, head): &(&Span, usize)| head_forward(heads, window, span, *head, q, k, v);
+    // How a span is computed depends on the span alone, so that its neighbours change no bit.
+    let one = |(span, head): &(&Span, usize)| match span.queries.len() {
+        ..=FEW_ROWS => rows::forward(heads, window, span, *head, q, k, v),
+        _ => blocks::forward(heads, window, span, *head, (q, k, v)),
+    };
     // Waking the other threads takes longer than to attend from a token or two.
     let parts: Vec<Vec<f32>> = if q.len() <= FEW_ROWS * heads.query * heads.dim {
         tasks.iter().map(one).collect()
@@ -76,9 +87,9 @@ pub(crate) fn attention_back(
 ) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
     let tasks: Vec<_> =
         spans.iter().flat_map(|span| (0..heads.key).map(move |head| (span, head))).collect();
-    let parts: Vec<GroupGradients> = tasks
+    let parts: Vec<blocks::Gradients> = tasks
         .par_iter()
-        .map(|(span, key_head)| group_back(heads, window, span, *key_head, (q, k, v), out, grad))
+        .map(|(span, head)| blocks::backward(heads, window, span, *head, (q, k, v), (out, grad)))
         .collect();
     let (mut by_q, mut by_k, mut by_v) =
         (vec![0.0; q.len()], vec![0.0; k.len()], vec![0.0; v.len()]);
@@ -93,99 +104,6 @@ pub(crate) fn attention_back(
     (by_q, by_k, by_v)
 }
 
-wide! {
-    /// What one head of a span's queries sees.
-    fn head_forward(
-        heads: Heads,
-        window: Option<usize>,
-        span: &Span,
-        head: usize,
-        q: &[f32],
-        k: &[f32],
-        v: &[f32],
-    ) -> Vec<f32> {
-        let key_head = head / heads.group();
-        let mut weights = vec![0.0; span.keys.len()];
-        let mut part = vec![0.0; span.queries.len() * heads.dim];
-        for (row, out) in span.queries.clone().zip(part.chunks_exact_mut(heads.dim)) {
-            let visible = span.visible(row, window);
-            let weights = &mut weights[..visible.len()];
-            attention_weights(heads, q, k, (row, head), visible.clone(), weights);
-            for (weight, row) in weights.iter().zip(visible) {
-                add_scaled(out, *weight, &v[heads.at(row, heads.key, key_head)]);
-            }
-        }
-        part
-    }
-}
-
-/// The gradients of one head of keys and values, and of the heads of queries that look at it.
-#[cfg(feature = "train")]
-struct GroupGradients {
-    by_q: Vec<Vec<f32>>,
-    by_k: Vec<f32>,
-    by_v: Vec<f32>,
-}
-
-#[cfg(feature = "train")]
-wide! {
-    fn group_back(
-        heads: Heads,
-        window: Option<usize>,
-        span: &Span,
-        key_head: usize,
-        qkv: (&[f32], &[f32], &[f32]),
-        out: &[f32],
-        grad: &[f32],
-    ) -> GroupGradients {
-        let ((q, k, v), dim) = (qkv, heads.dim);
-        let (mut by_k, mut by_v) =
-            (vec![0.0; span.keys.len() * dim], vec![0.0; span.keys.len() * dim]);
-        let mut weights = vec![0.0; span.keys.len()];
-        let mut all_by_q = Vec::with_capacity(heads.group());
-        for member in 0..heads.group() {
-            let head = key_head * heads.group() + member;
-            let mut by_q = vec![0.0; span.queries.len() * dim];
-            for (row, by_q) in span.queries.clone().zip(by_q.chunks_exact_mut(dim)) {
-                let visible = span.visible(row, window);
-                let weights = &mut weights[..visible.len()];
-                attention_weights(heads, q, k, (row, head), visible.clone(), weights);
-                let at = heads.at(row, heads.query, head);
-                let (query, grad) = (&q[at.clone()], &grad[at.clone()]);
-                let mean = dot(&out[at], grad);
-                let keys = by_k.chunks_exact_mut(dim).zip(by_v.chunks_exact_mut(dim));
-                let keys = keys.skip(visible.start - span.keys.start);
-                for ((weight, row), (by_k, by_v)) in weights.iter().zip(visible).zip(keys) {
-                    let at = heads.at(row, heads.key, key_head);
-                    let by_score = weight * (dot(grad, &v[at.clone()]) - mean) * heads.scale();
-                    add_scaled(by_q, by_score, &k[at]);
-                    add_scaled(by_k, by_score, query);
-                    add_scaled(by_v, *weight, grad);
-                }
-            }
-            all_by_q.push(by_q);
-        }
-        GroupGradients { by_q: all_by_q, by_k, by_v }
-    }
-}
-
-/// How much the query in (row, head) looks at each visible key.
-#[inline(always)]
-fn attention_weights(
-    heads: Heads,
-    q: &[f32],
-    k: &[f32],
-    (row, head): (usize, usize),
-    visible: Range<usize>,
-    weights: &mut [f32],
-) {
-    let query = &q[heads.at(row, heads.query, head)];
-    for (weight, key) in weights.iter_mut().zip(visible) {
-        *weight = dot(query, &k[heads.at(key, heads.key, head / heads.group())]) * heads.scale();
-    }
-    softmax(weights);
-}
-
 /// Puts one head's rows, which start at `row`, to their place in a matrix of `count` heads.
 fn scatter(
     heads: Heads,
@@ -198,7 +116,7 @@ fn scatter(
     }
 }
 
-/// Up to so many rows of queries one thread does alone.
+/// So many rows are too few for products of matrices, and for a second thread.
 const FEW_ROWS: usize = 4;
 
 #[cfg(test)]
@@ -228,6 +146,29 @@ mod tests {
         check_gradient(&q, &by_q, |q| total(&attention(heads, window, &spans, q, &k, &v), &grad));
         check_gradient(&k, &by_k, |k| total(&attention(heads, window, &spans, &q, k, &v), &grad));
         check_gradient(&v, &by_v, |v| total(&attention(heads, window, &spans, &q, &k, v), &grad));
+    }
+
+    #[test]
+    fn many_rows_at_once_see_what_each_sees_alone() {
+        let heads = Heads { query: 4, key: 2, dim: 8 };
+        let (q, k, v) = (noise(1, 150 * 32), noise(2, 150 * 16), noise(3, 150 * 16));
+        let spans =
+            [Span { queries: 0..140, keys: 0..140 }, Span { queries: 140..150, keys: 140..150 }];
+        for window in [None, Some(1), Some(5), Some(64), Some(100)] {
+            let together = attention(heads, window, &spans, &q, &k, &v);
+            for row in [0, 1, 63, 64, 100, 127, 128, 139, 140, 149] {
+                let start = if row < 140 { 0 } else { 140 };
+                let alone = [Span { queries: 0..1, keys: start..row + 1 }];
+                let query = &q[row * 32..(row + 1) * 32];
+                let alone = attention(heads, window, &alone, query, &k, &v);
+                for (together, alone) in together[row * 32..(row + 1) * 32].iter().zip(&alone) {
+                    assert!(
+                        (together - alone).abs() < 1e-5,
+                        "{row} {window:?}: {together}, {alone}"
+                    );
+                }
+            }
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The network's gradients, part by part in reverse.
 
 use crate::kernels;
-use crate::matmul::{View, add_product, product};
+use crate::matmul::{Place, View, product};
 use crate::network::{Layer, Linear, Network, Packed, Step, Tape};
 use crate::rope::Angles;
 
@@ -162,7 +162,8 @@ impl Linear {
     /// The same, added to what came another way.
     fn add_back(&self, by_input: &mut [f32], grad: &[f32]) {
         let [to, from] = self.widths();
-        add_product(by_input, View::of(grad, to), View::of(self.weight.values(), from));
+        let place = Place::of(by_input, from).adding();
+        place.product(View::of(grad, to), View::of(self.weight.values(), from));
     }
 
     /// The gradients of the weight and of the bias, if there is one.
