@@ -68,6 +68,57 @@ pub(crate) struct Biases {
     pub(crate) mlp: bool,
 }
 
+/// The linear modules of a layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Module {
+    Q,
+    K,
+    V,
+    O,
+    Gate,
+    Up,
+    Down,
+}
+
+impl Module {
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Q, Self::K, Self::V, Self::O, Self::Gate, Self::Up, Self::Down];
+
+    /// Its name, which is the same in each layer.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Q => "q_proj",
+            Self::K => "k_proj",
+            Self::V => "v_proj",
+            Self::O => "o_proj",
+            Self::Gate => "gate_proj",
+            Self::Up => "up_proj",
+            Self::Down => "down_proj",
+        }
+    }
+
+    /// Its name within a layer.
+    pub(crate) fn path(self) -> String {
+        let block = match self {
+            Self::Q | Self::K | Self::V | Self::O => "self_attn",
+            Self::Gate | Self::Up | Self::Down => "mlp",
+        };
+        format!("{block}.{}", self.name())
+    }
+
+    /// How wide its output is, and its input.
+    pub(crate) fn shape(self, config: &Config) -> [usize; 2] {
+        let Config { hidden, inner, heads, .. } = *config;
+        match self {
+            Self::Q => [heads.query * heads.dim, hidden],
+            Self::K | Self::V => [heads.key * heads.dim, hidden],
+            Self::O => [hidden, heads.query * heads.dim],
+            Self::Gate | Self::Up => [inner, hidden],
+            Self::Down => [hidden, inner],
+        }
+    }
+}
+
 /// A tensor's name in the file of weights, and its shape.
 pub(crate) type TensorSpec = (String, Vec<usize>);
 
@@ -133,15 +184,14 @@ impl Config {
 
     /// Every tensor of the model, in a fixed order.
     pub(crate) fn tensors(&self) -> Vec<TensorSpec> {
-        let Self { hidden, inner, heads, biases, .. } = *self;
-        let (query, key) = (heads.query * heads.dim, heads.key * heads.dim);
-        let linear =
-            |add: &mut dyn FnMut(&str, Vec<usize>), part: &str, shape: [usize; 2], has_bias| {
-                add(&format!("{part}.weight"), shape.to_vec());
-                if has_bias {
-                    add(&format!("{part}.bias"), vec![shape[0]]);
-                }
-            };
+        let Self { hidden, heads, biases, .. } = *self;
+        let linear = |add: &mut dyn FnMut(&str, Vec<usize>), module: Module, has_bias| {
+            let (part, shape) = (module.path(), module.shape(self));
+            add(&format!("{part}.weight"), shape.to_vec());
+            if has_bias {
+                add(&format!("{part}.bias"), vec![shape[0]]);
+            }
+        };
         let mut specs =
             vec![("model.embed_tokens.weight".to_owned(), vec![self.vocabulary, hidden])];
         for layer in 0..self.layers {
@@ -149,18 +199,18 @@ impl Config {
                 specs.push((format!("model.layers.{layer}.{part}"), shape));
             };
             add("input_layernorm.weight", vec![hidden]);
-            linear(&mut add, "self_attn.q_proj", [query, hidden], biases.input);
-            linear(&mut add, "self_attn.k_proj", [key, hidden], biases.input);
-            linear(&mut add, "self_attn.v_proj", [key, hidden], biases.input);
+            linear(&mut add, Module::Q, biases.input);
+            linear(&mut add, Module::K, biases.input);
+            linear(&mut add, Module::V, biases.input);
             if self.has_head_norms {
                 add("self_attn.q_norm.weight", vec![heads.dim]);
                 add("self_attn.k_norm.weight", vec![heads.dim]);
             }
-            linear(&mut add, "self_attn.o_proj", [hidden, query], biases.output);
+            linear(&mut add, Module::O, biases.output);
             add("post_attention_layernorm.weight", vec![hidden]);
-            linear(&mut add, "mlp.gate_proj", [inner, hidden], biases.mlp);
-            linear(&mut add, "mlp.up_proj", [inner, hidden], biases.mlp);
-            linear(&mut add, "mlp.down_proj", [hidden, inner], biases.mlp);
+            linear(&mut add, Module::Gate, biases.mlp);
+            linear(&mut add, Module::Up, biases.mlp);
+            linear(&mut add, Module::Down, biases.mlp);
         }
         specs.push(("model.norm.weight".to_owned(), vec![hidden]));
         if !self.is_tied {

@@ -71,6 +71,14 @@ pub enum Error {
         /// The tensor's name.
         tensor: String,
     },
+    /// A tensor belongs to nothing that the model has.
+    #[error("{file}: tensor {tensor} belongs to no linear module of the base model")]
+    StrayTensor {
+        /// Which file.
+        file: String,
+        /// The tensor's name.
+        tensor: String,
+    },
     /// A tensor is not of the shape that the configuration says.
     #[error(
         "{file}: tensor {tensor} has shape {found:?}, and the configuration asks for {expected:?}"
@@ -119,6 +127,19 @@ pub enum Error {
         /// What the library says.
         source: BoxError,
     },
+    /// Not even the most sparing way to train fits into the memory there is.
+    #[error(
+        "training needs at least {} of memory, and {} are free; train an adapter, shorten the \
+         longest examples, or free some",
+        gigabytes(*needed),
+        gigabytes(*available)
+    )]
+    Memory {
+        /// How many bytes it needs.
+        needed: u64,
+        /// How many there are.
+        available: u64,
+    },
     /// A loss or a gradient left the range of numbers while training.
     #[error("training diverged at step {step}; lower the learning rate")]
     Diverged {
@@ -150,6 +171,14 @@ pub enum Error {
         /// Why not.
         source: std::io::Error,
     },
+}
+
+/// A size for people.
+pub(crate) fn gigabytes(bytes: u64) -> String {
+    match bytes {
+        100_000_000.. => format!("{:.1} GB", bytes as f64 / 1e9),
+        _ => format!("{:.1} MB", bytes as f64 / 1e6),
+    }
 }
 
 impl Error {

@@ -20,6 +20,15 @@ pub(crate) enum ModelFiles {
 }
 
 impl ModelFiles {
+    /// How people would name the model: its folder, or its id.
+    #[cfg(feature = "train")]
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Folder(path) | Self::Gguf(path) => path.display().to_string(),
+            Self::Embedded(model, _) => (*model).to_owned(),
+        }
+    }
+
     /// How people would name the file.
     pub(crate) fn display(&self, name: &str) -> String {
         match self {
@@ -61,6 +70,16 @@ impl ModelFiles {
         }
     }
 
+    /// Whether there is such a file.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        match self {
+            Self::Folder(folder) => folder.join(name).is_file(),
+            // It stands for the files of a model, of which an adapter is none.
+            Self::Gguf(_) => false,
+            Self::Embedded(_, files) => files.iter().any(|(file, _)| *file == name),
+        }
+    }
+
     /// Like [`read`](Self::read), for a file that a model may leave out.
     pub(crate) fn read_if_present(&self, name: &str) -> Result<Option<Cow<'static, [u8]>>> {
         match self.read(name) {
@@ -82,6 +101,9 @@ pub(crate) const WEIGHTS_INDEX: &str = "model.safetensors.index.json";
 pub(crate) const TOKENIZER: &str = "tokenizer.json";
 pub(crate) const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 pub(crate) const GENERATION_CONFIG: &str = "generation_config.json";
+/// An adapter, and how it is made.
+pub(crate) const ADAPTER_CONFIG: &str = "adapter_config.json";
+pub(crate) const ADAPTER_WEIGHTS: &str = "adapter_model.safetensors";
 /// What a model was trained on by this engine, to rehearse when it learns more.
 #[cfg(feature = "train")]
 pub(crate) const TRAINING_SET: &str = "training_set.jsonl";

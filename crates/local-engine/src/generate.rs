@@ -53,7 +53,7 @@ impl Prompt {
     pub(crate) fn read(model: &LoadedModel, tokens: Vec<u32>) -> Result<Self> {
         check_fits(model, &tokens)?;
         let mut cache = Cache::new(model.network.config());
-        let logits = model.network.advance(&tokens, &mut cache);
+        let logits = model.advance(&tokens, &mut cache);
         Ok(Self { tokens, cache, logits })
     }
 
@@ -138,7 +138,7 @@ pub(crate) fn generate(
         if count >= limit {
             break FinishReason::Length;
         }
-        logits = model.network.advance(&[token], &mut cache);
+        logits = model.advance(&[token], &mut cache);
     };
     let rest = text.finish()?;
     untold.lengthen(rest.len());

@@ -7,15 +7,19 @@ mod attention;
 mod lanes;
 #[cfg(feature = "train")]
 mod log_probs;
+#[cfg(feature = "train")]
+mod mask;
 mod norm;
 mod swiglu;
 
 #[cfg(feature = "train")]
 pub(crate) use self::attention::attention_back;
 pub(crate) use self::attention::{Span, attention};
-use self::lanes::add_scaled;
+use self::lanes::{add_scaled, dot};
 #[cfg(feature = "train")]
 pub(crate) use self::log_probs::{log_probs, log_probs_back};
+#[cfg(feature = "train")]
+pub(crate) use self::mask::Mask;
 pub(crate) use self::norm::rms_norm;
 #[cfg(feature = "train")]
 pub(crate) use self::norm::rms_norm_back;
@@ -31,6 +35,32 @@ pub(crate) fn sum(x: &[f32], y: &[f32]) -> Vec<f32> {
 /// `y += x`
 pub(crate) fn accumulate(y: &mut [f32], x: &[f32]) {
     add_scaled(y, 1.0, x);
+}
+
+/// How long a row is, as a vector.
+pub(crate) fn length(row: &[f32]) -> f32 {
+    dot(row, row).sqrt()
+}
+
+/// Multiplies each column by its factor.
+pub(crate) fn scale_columns(y: &mut [f32], factors: &[f32]) {
+    for row in y.chunks_exact_mut(factors.len()) {
+        for (value, factor) in row.iter_mut().zip(factors) {
+            *value *= factor;
+        }
+    }
+}
+
+/// For each of `width` columns, the product of that of `x` with that of `y`.
+#[cfg(feature = "train")]
+pub(crate) fn column_dots(x: &[f32], y: &[f32], width: usize) -> Vec<f32> {
+    let mut sums = vec![0.0; width];
+    for (x, y) in x.chunks_exact(width).zip(y.chunks_exact(width)) {
+        for ((sum, x), y) in sums.iter_mut().zip(x).zip(y) {
+            *sum += x * y;
+        }
+    }
+    sums
 }
 
 /// Rows that one task takes; fixed, so that sums do not depend on the thread count.

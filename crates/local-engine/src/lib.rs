@@ -14,6 +14,7 @@ mod matmul;
 mod model;
 mod models;
 mod network;
+mod peft;
 mod quant;
 mod request;
 mod rope;

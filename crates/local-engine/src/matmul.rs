@@ -80,7 +80,6 @@ impl<'a> Place<'a> {
     }
 
     /// Adds the product to what is there.
-    #[cfg(feature = "train")]
     pub(crate) fn adding(mut self) -> Self {
         self.how.adds = true;
         self

@@ -1,5 +1,6 @@
 //! A model as a whole: network, tokenizer, template and habits.
 
+use std::sync::Arc;
 #[cfg(feature = "json")]
 use std::sync::OnceLock;
 use std::time::SystemTime;
@@ -13,21 +14,24 @@ use crate::error::{Error, Result};
 use crate::files::{CONFIG, GENERATION_CONFIG, ModelFiles, TOKENIZER, WEIGHTS};
 #[cfg(feature = "json")]
 use crate::grammar::Vocabulary;
-use crate::network::Network;
+use crate::network::{Adapter, Cache, Network, Tuning};
+use crate::peft;
 use crate::template::{Ask, ChatTemplate, Turn};
 use crate::tokenizer::TextCodec;
 use crate::weights;
 
-/// A model ready to answer.
+/// A model ready to answer. All but its adapter may be shared with others on the same base.
 #[derive(Debug)]
 pub(crate) struct LoadedModel {
     pub(crate) network: Network,
-    pub(crate) codec: TextCodec,
-    pub(crate) template: ChatTemplate,
+    /// What was learned beside the network's own weights.
+    pub(crate) adapter: Option<Adapter>,
+    pub(crate) codec: Arc<TextCodec>,
+    pub(crate) template: Arc<ChatTemplate>,
     pub(crate) habits: Habits,
     /// Made when an answer is held to a form for the first time.
     #[cfg(feature = "json")]
-    vocabulary: OnceLock<Vocabulary>,
+    vocabulary: Arc<OnceLock<Vocabulary>>,
 }
 
 /// How the model answers unless told otherwise.
@@ -76,14 +80,36 @@ impl LoadedModel {
             });
         }
         let habits = read_habits(files, network.config(), &codec, &template)?;
+        let (codec, template) = (Arc::new(codec), Arc::new(template));
         Ok(Self {
             network,
+            adapter: None,
             codec,
             template,
             habits,
             #[cfg(feature = "json")]
-            vocabulary: OnceLock::new(),
+            vocabulary: Arc::default(),
         })
+    }
+
+    /// The same model with the adapter in these files.
+    pub(crate) fn with_adapter(&self, files: &ModelFiles) -> Result<Self> {
+        let mut adapter = peft::read(files, self.network.config())?;
+        adapter.measure(&self.network);
+        Ok(Self {
+            network: self.network.clone(),
+            adapter: Some(adapter),
+            codec: Arc::clone(&self.codec),
+            template: Arc::clone(&self.template),
+            habits: self.habits.clone(),
+            #[cfg(feature = "json")]
+            vocabulary: Arc::clone(&self.vocabulary),
+        })
+    }
+
+    /// Takes `tokens` in and returns the logits of what comes after the last of them.
+    pub(crate) fn advance(&self, tokens: &[u32], cache: &mut Cache) -> Vec<f32> {
+        self.network.advance(tokens, self.adapter.as_ref().map(Tuning::new), cache)
     }
 
     /// How many tokens a conversation and its answer may take together.

@@ -9,7 +9,7 @@ use openai_api::{ApiError, Model, ModelId};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::files::ModelFiles;
+use crate::files::{ADAPTER_CONFIG, ModelFiles};
 use crate::model::{LoadedModel, read_config};
 
 /// Finds models by id, and keeps the latest used ones in memory.
@@ -29,6 +29,9 @@ pub(crate) struct About {
     /// The model it was tuned from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) base_model: Option<ModelId>,
+    /// The model whose weights it stands on, if it is an adapter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) adapter_of: Option<ModelId>,
     /// The job that tuned it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) job: Option<String>,
@@ -44,7 +47,7 @@ impl Models {
     /// All models, sorted by id; a damaged one is listed too, so that its error can be asked for.
     pub(crate) fn list(&self) -> Result<Vec<Model>> {
         let fail = || Error::io("read", &self.folder);
-        let mut models = vec![describe(ModelId::new(BASE), &BASE_FILES)];
+        let mut models = vec![describe(ModelId::new(BASE), &BASE_FILES, &BASE_FILES)];
         for entry in std::fs::read_dir(&self.folder).map_err(fail())? {
             let entry = entry.map_err(fail())?;
             let (kind, name) = (entry.file_type().map_err(fail())?, entry.file_name());
@@ -58,7 +61,8 @@ impl Models {
                 _ => continue,
             };
             if let Some(id) = id_of(name) {
-                models.push(describe(id, &files));
+                let base = self.base_of(&files).ok().flatten();
+                models.push(describe(id, &files, base.as_ref().map_or(&files, |(_, base)| base)));
             }
         }
         models.sort_by(|a, b| a.id.cmp(&b.id));
@@ -71,24 +75,29 @@ impl Models {
     ///
     /// [`ApiError::model_not_found`], with the ids that there are.
     pub(crate) fn files(&self, id: &ModelId) -> Result<ModelFiles> {
-        if id.as_str() == BASE {
-            return Ok(BASE_FILES);
-        }
-        let folder = self.folder_of(id);
-        let file = folder.as_ref().map(|folder| {
-            let mut name = folder.clone().into_os_string();
-            name.push(GGUF);
-            PathBuf::from(name)
-        });
-        match (folder, file) {
-            (Some(folder), _) if folder.is_dir() => Ok(ModelFiles::Folder(folder)),
-            (_, Some(file)) if file.is_file() => Ok(ModelFiles::Gguf(file)),
-            _ => {
+        match self.place(id) {
+            Some(files) => Ok(files),
+            None => {
                 let mut error = ApiError::model_not_found(id.as_str());
                 error.message = format!("{}; there are {}", error.message, self.ids()?.join(", "));
                 Err(error.into())
             }
         }
+    }
+
+    /// Where a model's files are, if there is such a model.
+    fn place(&self, id: &ModelId) -> Option<ModelFiles> {
+        if id.as_str() == BASE {
+            return Some(BASE_FILES);
+        }
+        let folder = self.folder_of(id)?;
+        if folder.is_dir() {
+            return Some(ModelFiles::Folder(folder));
+        }
+        let mut file = folder.into_os_string();
+        file.push(GGUF);
+        let file = PathBuf::from(file);
+        file.is_file().then_some(ModelFiles::Gguf(file))
     }
 
     pub(crate) fn ids(&self) -> Result<Vec<String>> {
@@ -107,32 +116,81 @@ impl Models {
         &self.folder
     }
 
-    /// Loads a model, or takes it from memory.
-    pub(crate) fn load(&self, id: &ModelId) -> Result<Arc<LoadedModel>> {
+    /// The model whose weights this one stands on, and its files: itself, unless it is an adapter.
+    ///
+    /// # Errors
+    ///
+    /// As [`files`](Self::files), and [`Error::Config`] if an adapter does not say what it is of.
+    pub(crate) fn root(&self, id: &ModelId) -> Result<(ModelId, ModelFiles)> {
         let files = self.files(id)?;
-        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = match loaded.iter().position(|(other, _)| other == id) {
-            Some(place) => loaded.remove(place),
-            None => (id.clone(), Arc::new(LoadedModel::load(&files)?)),
+        match self.base_of(&files)? {
+            Some(base) => Ok(base),
+            None => Ok((id.clone(), files)),
+        }
+    }
+
+    /// The model that the adapter in these files stands on, if that is what is in them.
+    fn base_of(&self, files: &ModelFiles) -> Result<Option<(ModelId, ModelFiles)>> {
+        if !files.has(ADAPTER_CONFIG) {
+            return Ok(None);
+        }
+        let fault = |problem: String| {
+            let file = files.display(ABOUT);
+            Error::Config { file, field: "adapter_of", problem }
         };
-        let model = Arc::clone(&found.1);
-        loaded.insert(0, found);
-        loaded.truncate(KEPT);
-        Ok(model)
+        let Some(base) = about(files).and_then(|about| about.adapter_of) else {
+            return Err(fault("must name the model that the adapter is of".to_owned()));
+        };
+        match self.place(&base) {
+            Some(files) if !files.has(ADAPTER_CONFIG) => Ok(Some((base, files))),
+            Some(_) => Err(fault(format!("is {base}, which is an adapter itself"))),
+            None => Err(fault(format!("is {base}, and there is no such model"))),
+        }
+    }
+
+    /// Loads a model, or takes it from memory; adapters share the weights that they stand on.
+    pub(crate) fn load(&self, id: &ModelId) -> Result<Arc<LoadedModel>> {
+        let (files, (root, root_files)) = (self.files(id)?, self.root(id)?);
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        let model = take(&mut loaded, &root, || LoadedModel::load(&root_files))?;
+        if root == *id {
+            return Ok(model);
+        }
+        take(&mut loaded, id, || model.with_adapter(&files))
     }
 }
 
-fn describe(id: ModelId, files: &ModelFiles) -> Model {
-    let about = files.read(ABOUT).ok();
-    let about = about.and_then(|bytes| serde_json::from_slice::<About>(&bytes).ok());
-    let about = about.unwrap_or_else(|| About {
+/// Takes a model from memory, or puts it there.
+fn take(
+    loaded: &mut Vec<(ModelId, Arc<LoadedModel>)>,
+    id: &ModelId,
+    load: impl FnOnce() -> Result<LoadedModel>,
+) -> Result<Arc<LoadedModel>> {
+    let found = match loaded.iter().position(|(other, _)| other == id) {
+        Some(place) => loaded.remove(place),
+        None => (id.clone(), Arc::new(load()?)),
+    };
+    let model = Arc::clone(&found.1);
+    loaded.insert(0, found);
+    loaded.truncate(KEPT);
+    Ok(model)
+}
+
+/// What this engine wrote beside a model's own files, if it can be read.
+fn about(files: &ModelFiles) -> Option<About> {
+    serde_json::from_slice(&files.read(ABOUT).ok()?).ok()
+}
+
+fn describe(id: ModelId, files: &ModelFiles, root: &ModelFiles) -> Model {
+    let about = about(files).unwrap_or_else(|| About {
         created: made(files).unwrap_or(0),
         owned_by: "local".to_owned(),
         base_model: None,
+        adapter_of: None,
         job: None,
     });
     let model = Model::new(id).with_created(about.created).with_owned_by(about.owned_by);
-    let window = read_config(files).ok().map(|config| config.window);
+    let window = read_config(root).ok().map(|config| config.window);
     match window.and_then(|window| u32::try_from(window).ok()) {
         Some(window) => model.with_context_window(window),
         None => model,

@@ -3,16 +3,24 @@
 #[cfg(feature = "train")]
 use std::ops::Range;
 
-use crate::config::Config;
+use crate::config::{Config, Module};
 use crate::error::{Error, Result};
 use crate::kernels::{self, Span};
 use crate::matmul::{View, product};
+use crate::rope::Angles;
 use crate::tensor::{Tensor, Tensors};
 
+mod adapter;
 #[cfg(feature = "train")]
 mod backward;
 #[cfg(feature = "train")]
-pub(crate) use backward::{Gradients, Pass};
+mod head;
+
+#[cfg(feature = "train")]
+pub(crate) use self::adapter::Dropout;
+pub(crate) use self::adapter::{Adapter, Delta, Lora, Magnitude, Site, Tuning};
+#[cfg(feature = "train")]
+pub(crate) use self::backward::{Gradients, Keep, Pass};
 
 /// A network with its weights.
 #[derive(Clone, Debug)]
@@ -47,9 +55,17 @@ struct Linear {
 }
 
 impl Linear {
-    /// `x · weightᵀ + bias`
-    fn apply(&self, x: &[f32]) -> Vec<f32> {
-        let mut y = project(x, &self.weight);
+    /// `x · weightᵀ`
+    fn product(&self, x: &[f32]) -> Vec<f32> {
+        project(x, &self.weight)
+    }
+
+    /// `x · weightᵀ + bias`, and what an adapter adds.
+    fn apply(&self, x: &[f32], delta: Option<Delta<'_>>) -> Vec<f32> {
+        let mut y = self.product(x);
+        if let Some(delta) = delta {
+            delta.apply(self, x, &mut y);
+        }
         if let Some(bias) = &self.bias {
             for row in y.chunks_exact_mut(bias.width()) {
                 kernels::accumulate(row, bias.values());
@@ -119,21 +135,6 @@ impl Network {
             .chain(&mut self.head)
     }
 
-    /// The last hidden states of several sequences at once, one row per token, and how they came
-    /// about.
-    #[cfg(feature = "train")]
-    fn hidden(&self, batch: &Packed) -> (Vec<f32>, Tape) {
-        let mut layers = Vec::with_capacity(self.layers.len());
-        let mut attend = |layer: usize, q: &[f32], k: &[f32], v: &[f32]| {
-            let window = self.config.sliding[layer];
-            kernels::attention(self.config.heads, window, &batch.spans, q, k, v)
-        };
-        let last = self.run(&batch.tokens, &batch.positions, &mut attend, |step| {
-            layers.push(step);
-        });
-        (self.normed(&last, &self.norm), Tape { layers, last })
-    }
-
     /// What comes next after each row of `hidden`: one logit per token of the vocabulary.
     fn logits(&self, hidden: &[f32]) -> Vec<f32> {
         project(hidden, self.head())
@@ -144,7 +145,12 @@ impl Network {
     }
 
     /// Takes `tokens` in and returns the logits of what comes after the last of them.
-    pub(crate) fn advance(&self, tokens: &[u32], cache: &mut Cache) -> Vec<f32> {
+    pub(crate) fn advance(
+        &self,
+        tokens: &[u32],
+        tuning: Option<Tuning<'_>>,
+        cache: &mut Cache,
+    ) -> Vec<f32> {
         let start = cache.tokens as u32;
         let positions: Vec<u32> = (start..start + tokens.len() as u32).collect();
         let span = Span { queries: 0..tokens.len(), keys: 0..cache.tokens + tokens.len() };
@@ -156,46 +162,55 @@ impl Network {
             let span = std::slice::from_ref(&span);
             kernels::attention(heads, window, span, q, &kept.keys, &kept.values)
         };
-        let last = self.run(tokens, &positions, &mut attend, drop);
+        let angles = self.config.rope.angles(&positions);
+        let mut x = self.embed(tokens);
+        for index in 0..self.layers.len() {
+            x = self.layer(index, x, &angles, tuning, &mut attend).1;
+        }
         cache.tokens += tokens.len();
-        let last = &last[last.len() - self.config.hidden..];
+        let last = &x[x.len() - self.config.hidden..];
         self.logits(&self.normed(last, &self.norm))
     }
 
-    /// Runs the layers; `attend` joins queries to keys, `keep` receives what happened.
-    fn run(
-        &self,
-        tokens: &[u32],
-        positions: &[u32],
-        attend: &mut Attend<'_>,
-        mut keep: impl FnMut(Step),
-    ) -> Vec<f32> {
-        let (heads, angles) = (self.config.heads, self.config.rope.angles(positions));
+    /// The rows that the layers begin with, one for each token.
+    fn embed(&self, tokens: &[u32]) -> Vec<f32> {
         let mut x = Vec::with_capacity(tokens.len() * self.config.hidden);
         for token in tokens {
             x.extend_from_slice(self.embedding.row(*token as usize));
         }
-        for (index, layer) in self.layers.iter().enumerate() {
-            let normed = self.normed(&x, &layer.attention_norm);
-            let (mut q, mut k) = (layer.q.apply(&normed), layer.k.apply(&normed));
-            let v = layer.v.apply(&normed);
-            let mut plain = None;
-            if let Some([q_norm, k_norm]) = &layer.head_norms {
-                let (new_q, new_k) = (self.normed(&q, q_norm), self.normed(&k, k_norm));
-                plain = Some([std::mem::replace(&mut q, new_q), std::mem::replace(&mut k, new_k)]);
-            }
-            angles.rotate(&mut q, heads.query * heads.dim, 1.0);
-            angles.rotate(&mut k, heads.key * heads.dim, 1.0);
-            let attended = attend(index, &q, &k, &v);
-            let middle = kernels::sum(&x, &layer.o.apply(&attended));
-            let mlp_normed = self.normed(&middle, &layer.mlp_norm);
-            let (gate, up) = (layer.gate.apply(&mlp_normed), layer.up.apply(&mlp_normed));
-            let inner = kernels::swiglu(&gate, &up);
-            let next = kernels::sum(&middle, &layer.down.apply(&inner));
-            keep(Step { x, normed, plain, q, k, v, attended, middle, mlp_normed, gate, up, inner });
-            x = next;
-        }
         x
+    }
+
+    /// Runs one layer: what happened in it, and what comes out.
+    fn layer(
+        &self,
+        index: usize,
+        x: Vec<f32>,
+        angles: &Angles,
+        tuning: Option<Tuning<'_>>,
+        attend: &mut Attend<'_>,
+    ) -> (Step, Vec<f32>) {
+        let (layer, heads) = (&self.layers[index], self.config.heads);
+        let delta = |module| tuning.and_then(|tuning| tuning.at(index, module));
+        let normed = self.normed(&x, &layer.attention_norm);
+        let mut q = layer.q.apply(&normed, delta(Module::Q));
+        let mut k = layer.k.apply(&normed, delta(Module::K));
+        let v = layer.v.apply(&normed, delta(Module::V));
+        let mut plain = None;
+        if let Some([q_norm, k_norm]) = &layer.head_norms {
+            let (new_q, new_k) = (self.normed(&q, q_norm), self.normed(&k, k_norm));
+            plain = Some([std::mem::replace(&mut q, new_q), std::mem::replace(&mut k, new_k)]);
+        }
+        angles.rotate(&mut q, heads.query * heads.dim, 1.0);
+        angles.rotate(&mut k, heads.key * heads.dim, 1.0);
+        let attended = attend(index, &q, &k, &v);
+        let middle = kernels::sum(&x, &layer.o.apply(&attended, delta(Module::O)));
+        let mlp_normed = self.normed(&middle, &layer.mlp_norm);
+        let gate = layer.gate.apply(&mlp_normed, delta(Module::Gate));
+        let up = layer.up.apply(&mlp_normed, delta(Module::Up));
+        let inner = kernels::swiglu(&gate, &up);
+        let next = kernels::sum(&middle, &layer.down.apply(&inner, delta(Module::Down)));
+        (Step { x, plain, q, k, v, attended, middle, gate, up }, next)
     }
 
     fn normed(&self, x: &[f32], weight: &Tensor) -> Vec<f32> {
@@ -240,8 +255,34 @@ impl<I: Iterator<Item = Tensor>> Taking<'_, I> {
     }
 }
 
+impl Layer {
+    fn linear(&self, module: Module) -> &Linear {
+        match module {
+            Module::Q => &self.q,
+            Module::K => &self.k,
+            Module::V => &self.v,
+            Module::O => &self.o,
+            Module::Gate => &self.gate,
+            Module::Up => &self.up,
+            Module::Down => &self.down,
+        }
+    }
+}
+
 #[cfg(feature = "train")]
 impl Layer {
+    fn linear_mut(&mut self, module: Module) -> &mut Linear {
+        match module {
+            Module::Q => &mut self.q,
+            Module::K => &mut self.k,
+            Module::V => &mut self.v,
+            Module::O => &mut self.o,
+            Module::Gate => &mut self.gate,
+            Module::Up => &mut self.up,
+            Module::Down => &mut self.down,
+        }
+    }
+
     fn tensors(&self) -> impl Iterator<Item = &Tensor> {
         let Self { attention_norm, q, k, v, head_norms, o, mlp_norm, gate, up, down } = self;
         fn of(linear: [&Linear; 3]) -> impl Iterator<Item = &Tensor> {
@@ -271,21 +312,11 @@ impl Layer {
     }
 }
 
-/// What happened on the way to the last hidden states, to find the gradients by.
-#[cfg(feature = "train")]
-#[derive(Debug)]
-struct Tape {
-    layers: Vec<Step>,
-    /// What the last norm took in.
-    last: Vec<f32>,
-}
-
-/// What happened in one layer: the input and output of each of its parts.
+/// What happened in one layer, as far as it is dear to find out again.
 #[derive(Debug)]
 #[cfg_attr(not(feature = "train"), expect(dead_code, reason = "read by the backward pass only"))]
 struct Step {
     x: Vec<f32>,
-    normed: Vec<f32>,
     /// Queries and keys before the norms of their heads, where there are such.
     plain: Option<[Vec<f32>; 2]>,
     q: Vec<f32>,
@@ -293,10 +324,8 @@ struct Step {
     v: Vec<f32>,
     attended: Vec<f32>,
     middle: Vec<f32>,
-    mlp_normed: Vec<f32>,
     gate: Vec<f32>,
     up: Vec<f32>,
-    inner: Vec<f32>,
 }
 
 /// Several sequences laid end to end: no padding, and no attention from one to another.
@@ -369,8 +398,9 @@ pub(crate) mod tests {
 
     #[cfg(feature = "train")]
     fn packed_logits(network: &Network, sequences: &[&[u32]]) -> Vec<Vec<f32>> {
-        let (hidden, _) = network.hidden(&Packed::new(sequences.iter().copied()));
-        let logits = network.logits(&hidden);
+        let batch = Packed::new(sequences.iter().copied());
+        let last = network.run(&batch, None, drop);
+        let logits = network.logits(&network.normed(&last, &network.norm));
         logits.chunks_exact(network.config().vocabulary).map(<[f32]>::to_vec).collect()
     }
 
@@ -390,9 +420,9 @@ pub(crate) mod tests {
             let (network, tokens) = (noise(&config, 7), [3, 1, 4, 1, 5, 9, 2, 6]);
             let whole = packed_logits(&network, &[&tokens]);
             let mut cache = Cache::new(network.config());
-            close(&network.advance(&tokens[..3], &mut cache), &whole[2]);
+            close(&network.advance(&tokens[..3], None, &mut cache), &whole[2]);
             for (i, token) in tokens.iter().enumerate().skip(3) {
-                close(&network.advance(&[*token], &mut cache), &whole[i]);
+                close(&network.advance(&[*token], None, &mut cache), &whole[i]);
             }
         }
     }

@@ -41,6 +41,11 @@ impl Tensor {
         self.shape.last().copied().unwrap_or(1)
     }
 
+    /// How many rows it has.
+    pub(crate) fn rows(&self) -> usize {
+        self.values.len().checked_div(self.width()).unwrap_or(0)
+    }
+
     /// One row of a matrix.
     pub(crate) fn row(&self, row: usize) -> &[f32] {
         let width = self.width();

@@ -1,12 +1,17 @@
 //! Training in process.
 
 mod base;
+mod choice;
 mod encode;
+mod forecast;
 mod jobs;
+mod learner;
 mod local;
 mod memory;
 mod objective;
 mod optimizer;
+#[cfg(test)]
+mod peers;
 mod run;
 mod settings;
 mod work;

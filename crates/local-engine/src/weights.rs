@@ -33,21 +33,28 @@ pub(crate) fn read(files: &ModelFiles, config: &Config) -> Result<Tensors> {
 fn read_safetensors(files: &ModelFiles) -> Result<Tensors> {
     let mut tensors = Tensors::new();
     for name in names(files)? {
-        let file = files.display(&name);
-        let bytes = files.open(&name)?;
-        let damaged = |source: safetensors::SafeTensorError| Error::Weights {
+        tensors.append(&mut read_file(files, &name)?);
+    }
+    Ok(tensors)
+}
+
+/// Reads all tensors of one file.
+pub(crate) fn read_file(files: &ModelFiles, name: &str) -> Result<Tensors> {
+    let file = files.display(name);
+    let bytes = files.open(name)?;
+    let damaged = |source: safetensors::SafeTensorError| Error::Weights {
+        file: file.clone(),
+        source: source.into(),
+    };
+    let mut tensors = Tensors::new();
+    for (tensor, view) in SafeTensors::deserialize(&bytes).map_err(damaged)?.iter() {
+        let values = values(&view).ok_or_else(|| Error::TensorType {
             file: file.clone(),
-            source: source.into(),
-        };
-        for (tensor, view) in SafeTensors::deserialize(&bytes).map_err(damaged)?.iter() {
-            let values = values(&view).ok_or_else(|| Error::TensorType {
-                file: file.clone(),
-                tensor: tensor.to_owned(),
-                found: view.dtype().to_string(),
-                known: "F32, F16 and BF16",
-            })?;
-            tensors.insert(tensor.to_owned(), Tensor::new(view.shape().to_vec(), values));
-        }
+            tensor: tensor.to_owned(),
+            found: view.dtype().to_string(),
+            known: "F32, F16 and BF16",
+        })?;
+        tensors.insert(tensor.to_owned(), Tensor::new(view.shape().to_vec(), values));
     }
     Ok(tensors)
 }
@@ -99,29 +106,50 @@ pub(crate) fn write<'t>(
     folder: &Path,
 ) -> Result<()> {
     let path = folder.join(WEIGHTS);
-    let file = || path.display().to_string();
     let mut halves = Vec::new();
     for ((name, _), tensor) in config.tensors().into_iter().zip(tensors) {
         let half = tensor.values().iter().map(|value| f16::from_f32(*value));
         if !half.clone().all(f16::is_finite) {
-            return Err(Error::NotFinite { file: file(), tensor: name });
+            return Err(Error::NotFinite { file: path.display().to_string(), tensor: name });
         }
         let bytes: Vec<u8> = half.flat_map(f16::to_le_bytes).collect();
         halves.push((name, tensor.shape().to_vec(), bytes));
     }
+    write_file(&halves, Dtype::F16, &path)
+}
+
+/// Writes tensors as `f32`.
+#[cfg(feature = "train")]
+pub(crate) fn write_f32<'t>(
+    tensors: impl IntoIterator<Item = (String, &'t Tensor)>,
+    path: &Path,
+) -> Result<()> {
+    let bytes = |tensor: &Tensor| tensor.values().iter().flat_map(|it| it.to_le_bytes()).collect();
+    let tensors = tensors.into_iter();
+    let all: Vec<Stored> =
+        tensors.map(|(name, it)| (name, it.shape().to_vec(), bytes(it))).collect();
+    write_file(&all, Dtype::F32, path)
+}
+
+/// A tensor's name, shape and bytes.
+#[cfg(feature = "train")]
+type Stored = (String, Vec<usize>, Vec<u8>);
+
+#[cfg(feature = "train")]
+fn write_file(tensors: &[Stored], dtype: Dtype, path: &Path) -> Result<()> {
     let damaged = |source: safetensors::SafeTensorError| Error::Weights {
-        file: file(),
+        file: path.display().to_string(),
         source: source.into(),
     };
-    let views = halves
+    let views = tensors
         .iter()
-        .map(|(name, shape, bytes)| Ok((name, TensorView::new(Dtype::F16, shape.clone(), bytes)?)))
+        .map(|(name, shape, bytes)| Ok((name, TensorView::new(dtype, shape.clone(), bytes)?)))
         .collect::<Result<Vec<_>, _>>()
         .map_err(damaged)?;
     // What `transformers` looks for before it reads a file.
     let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
     let bytes = safetensors::serialize(views, Some(metadata)).map_err(damaged)?;
-    std::fs::write(&path, bytes).map_err(Error::io("write", &path))
+    std::fs::write(path, bytes).map_err(Error::io("write", path))
 }
 
 #[cfg(test)]

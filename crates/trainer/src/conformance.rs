@@ -25,6 +25,7 @@ use crate::dataset::{Dataset, Example, Label, TrainingSet};
 use crate::error::{Error, Result};
 use crate::job::{Hyperparameters, JobId, JobState, JobStatus, TrainingEvent, TrainingJob};
 use crate::trainer::{EventStream, Trainer, TrainerExt as _};
+use crate::tuning::{Lora, Tuning};
 
 /// What a trainer under test offers: a model to start from, a set to train on, and what it cannot
 /// do.
@@ -292,6 +293,7 @@ pub async fn an_empty_set_is_refused_before_anything_changes(trainer: &dyn Train
 /// A setting out of its range is refused by its name, and no job comes of it.
 pub async fn bad_settings_are_refused_by_name(trainer: &dyn Trainer, offer: &Offer) {
     let with = |hyperparameters| offer.job().with_hyperparameters(hyperparameters);
+    let lora = |lora| offer.job().with_tuning(Tuning::Lora(lora));
     let auto = Hyperparameters::default;
     for (job, name) in [
         (with(auto().with_epochs(0)), "hyperparameters.epochs"),
@@ -301,6 +303,9 @@ pub async fn bad_settings_are_refused_by_name(trainer: &dyn Trainer, offer: &Off
             "hyperparameters.learning_rate_multiplier",
         ),
         (with(auto().with_beta(0.0)), "hyperparameters.beta"),
+        (lora(Lora::default().with_rank(0)), "tuning.rank"),
+        (lora(Lora::default().with_alpha(f64::NAN)), "tuning.alpha"),
+        (lora(Lora::default().with_dropout(1.0)), "tuning.dropout"),
         (offer.job().with_suffix("a b"), "suffix"),
     ] {
         let error = refusal(trainer, job).await;

@@ -19,6 +19,7 @@ use crate::hosted::api::Api;
 use crate::hosted::poll::{Pace, Poll};
 use crate::job::{EventLevel, JobId, JobStatus, Method, TrainingEvent, TrainingJob};
 use crate::trainer::{EventStream, Trainer};
+use crate::tuning::Tuning;
 
 /// Trains on a server with OpenAI's fine-tuning API: OpenAI's own, or one's own.
 ///
@@ -251,6 +252,10 @@ struct Plan {
 
 impl Plan {
     fn of(job: &TrainingJob) -> Result<Self> {
+        if job.tuning != Tuning::Auto {
+            let problem = "is the service's own choice; leave it at auto";
+            return Err(Error::invalid_job("tuning", problem));
+        }
         let method = match job.method {
             Method::Auto if job.training.supervised.is_empty() => Method::Dpo,
             Method::Auto => Method::Supervised,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::dataset::{Example, TrainingSet};
 use crate::error::{Error, Result};
+use crate::tuning::Tuning;
 
 /// The id of a training job, such as `ftjob-abc123`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -120,6 +121,8 @@ pub struct TrainingJob {
     pub validation: Vec<Example>,
     /// How to train.
     pub method: Method,
+    /// What of the model to train.
+    pub tuning: Tuning,
     /// What is set of the training itself.
     pub hyperparameters: Hyperparameters,
     /// A word that the new model's name shall contain: 1 to 64 of `A-Z a-z 0-9 . _ -`.
@@ -136,6 +139,7 @@ impl TrainingJob {
             training,
             validation: Vec::new(),
             method: Method::Auto,
+            tuning: Tuning::Auto,
             hyperparameters: Hyperparameters::default(),
             suffix: None,
             seed: None,
@@ -153,6 +157,13 @@ impl TrainingJob {
     #[must_use]
     pub fn with_method(mut self, method: Method) -> Self {
         self.method = method;
+        self
+    }
+
+    /// Sets what of the model to train.
+    #[must_use]
+    pub fn with_tuning(mut self, tuning: Tuning) -> Self {
+        self.tuning = tuning;
         self
     }
 
@@ -197,6 +208,9 @@ impl TrainingJob {
         at_least_one("hyperparameters.batch_size", settings.batch_size)?;
         above_zero("hyperparameters.learning_rate_multiplier", settings.learning_rate_multiplier)?;
         above_zero("hyperparameters.beta", settings.beta)?;
+        if let Tuning::Lora(lora) = &self.tuning {
+            lora.check()?;
+        }
         self.suffix.as_deref().map_or(Ok(()), check_suffix)
     }
 }
@@ -431,6 +445,9 @@ pub struct Metrics {
     /// The learning rate of the step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub learning_rate: Option<f64>,
+    /// How long the step's gradient was, before it was cut to the length allowed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gradient_norm: Option<f64>,
     /// Tokens of prompts and answers gone through per second, since the job began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tokens_per_second: Option<f64>,

@@ -15,6 +15,7 @@ mod registry;
 mod source;
 mod text;
 mod trainer;
+mod tuning;
 mod validate;
 mod wire;
 
@@ -30,3 +31,4 @@ pub use crate::registry::{JobRecord, JobRegistry};
 #[cfg(feature = "mock")]
 pub use crate::trainer::MockTrainer;
 pub use crate::trainer::{EventStream, Trainer, TrainerExt};
+pub use crate::tuning::{Lora, Tuning};

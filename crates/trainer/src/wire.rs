@@ -46,6 +46,7 @@ impl Metrics {
             train_loss: number("train_loss"),
             valid_loss: number("valid_loss").or_else(|| number("full_valid_loss")),
             learning_rate: number("learning_rate"),
+            gradient_norm: number("gradient_norm"),
             tokens_per_second: number("tokens_per_second"),
         })
     }

@@ -60,7 +60,7 @@ fn check(name: &str, tolerance: f64) {
     let rows: Vec<Vec<f32>> = prompt
         .iter()
         .chain(&more)
-        .map(|token| model.network.advance(&[*token], &mut cache))
+        .map(|token| model.network.advance(&[*token], None, &mut cache))
         .collect();
     for (file, tolerance) in
         [(format!("{name}.plain.f32"), 1e-4), (format!("{name}.f32"), tolerance)]

@@ -19,6 +19,7 @@ use crate::models::ABOUT;
 use crate::network::Network;
 use crate::tensor::{Tensor, Tensors};
 use crate::train::encode::{Encoded, Encoder};
+use crate::train::learner::Learner;
 use crate::train::run::{Observer, Plan, Run};
 use crate::train::{memory, objective};
 use crate::weights;
@@ -137,7 +138,7 @@ impl BaseModel {
         }
 
         let mut watcher = Watcher { progress };
-        let mut run = Run::new(model.network.clone(), &valid, &mut watcher);
+        let mut run = Run::new(Learner::full(model.network.clone()), &valid, &mut watcher);
         let plan = Plan {
             epochs: self.epochs,
             batch_size: 16,
@@ -148,12 +149,12 @@ impl BaseModel {
             seed: self.seed,
         };
         run.supervised(&train, &[], &plan)?;
-        let Run { network, tokens, .. } = run;
-        weights::write(&config, network.tensors(), folder)?;
+        let Run { learner, tokens, .. } = run;
+        weights::write(&config, learner.network.tensors(), folder)?;
         memory::write(&memory::add(&trained, Vec::new()), folder)?;
         // Measured on what was written, which is rounded.
-        let model = LoadedModel::load(&files)?;
-        let loss = |examples: &[Encoded]| objective::mean_loss(&model.network, examples);
+        let learner = Learner::full(LoadedModel::load(&files)?.network);
+        let loss = |examples: &[Encoded]| objective::mean_loss(&learner, examples);
         Ok(BaseModelReport {
             parameters: config.parameters(),
             vocabulary,
@@ -193,7 +194,7 @@ impl<F: FnMut(&Metrics)> Observer for Watcher<F> {
         ControlFlow::Continue(())
     }
 
-    fn epoch_ended(&mut self, _steps: u64, _network: &Network) -> Result<()> {
+    fn epoch_ended(&mut self, _steps: u64, _learner: &Learner) -> Result<()> {
         Ok(())
     }
 }

@@ -35,7 +35,13 @@ use crate::train::work::{Finished, Prepared};
 ///
 /// # What is trained, and how
 ///
-/// All weights, with AdamW. The loss counts the tokens of the assistant's messages, unless a
+/// With [`Tuning::Auto`](trainer::Tuning::Auto), all weights of a model of up to 16 million
+/// parameters, and of a larger one a LoRA adapter of rank 8 beside each of its linear modules; a
+/// model that is an adapter is trained further as one. An adapter is written as PEFT writes it, in
+/// a folder that counts as a model and shares its base's weights in memory. `AdamW` makes the
+/// steps.
+///
+/// The loss counts the tokens of the assistant's messages, unless a
 /// message's `weight` is 0. Examples of a batch lie end to end and cannot see each other, so
 /// nothing is padded. [`Method::Auto`](trainer::Method::Auto) trains on the good answers and then
 /// on the preferences, by direct preference optimisation with `beta` 0.1 unless set.
@@ -123,16 +129,16 @@ impl Trainer for LocalTrainer {
 
 fn submit(shared: &Arc<Shared>, job: TrainingJob) -> Result<JobId> {
     let base = &job.base_model;
-    let Ok(files) = shared.models.files(base) else {
+    if shared.models.files(base).is_err() {
         let there = shared.models.ids().map_err(failed)?.join(", ");
         let reason = format!("there is no local model of this name; trainable are {there}");
         return Err(Error::UntrainableModel { model: base.to_string(), reason });
-    };
+    }
     let model = shared.models.load(base).map_err(failed)?;
     let id = JobId::new(format!("ftjob-{}", timed_id()));
     let mut status = JobStatus::new(id.clone(), base.clone(), JobState::Queued);
     status.created_at = now();
-    let prepared = Prepared::new(&id, job, &model, files)?;
+    let prepared = Prepared::new(&id, job, &model, &shared.models)?;
     status.hyperparameters = prepared.hyperparameters();
     status.seed = Some(prepared.seed());
     let live = shared.jobs.create(status)?;

@@ -2,32 +2,32 @@
 
 use rayon::prelude::*;
 
-use crate::network::{Gradients, Network, Packed, Pass};
+use crate::network::Gradients;
 use crate::train::encode::Encoded;
+use crate::train::learner::Learner;
 
 /// The summed negative log-probability of each example's targets, and the gradients of their sum
 /// times `scale`.
 ///
 /// The gradients, not the losses, are those of targets of which the share `smoothing` is spread
-/// over all tokens.
+/// over all tokens. `seed` decides what is dropped.
 pub(crate) fn supervised(
-    network: &Network,
+    learner: &Learner,
     examples: &[&Encoded],
     scale: f64,
     smoothing: f64,
+    seed: u64,
 ) -> (Vec<f64>, Gradients) {
-    let pass = forward(network, examples);
-    let losses = log_probs(&pass, examples).map(|log_prob| -log_prob).collect();
-    let by_log_probs = vec![-scale as f32; pass.log_probs().len()];
-    (losses, pass.backward(&by_log_probs, smoothing as f32))
+    let targets = examples.iter().map(|example| example.targets.len()).sum();
+    let by_log_probs = vec![-scale as f32; targets];
+    let pass = learner.pass(examples, Some(seed));
+    let (log_probs, gradients) = pass.backward(&by_log_probs, smoothing as f32);
+    (sums(&log_probs, examples).map(|log_prob| -log_prob).collect(), gradients)
 }
 
 /// The loss per target over many examples.
-pub(crate) fn mean_loss(network: &Network, examples: &[Encoded]) -> f64 {
-    let sum = |batch: &Vec<&Encoded>| {
-        let pass = forward(network, batch);
-        -log_probs(&pass, batch).sum::<f64>()
-    };
+pub(crate) fn mean_loss(learner: &Learner, examples: &[Encoded]) -> f64 {
+    let sum = |batch: &Vec<&Encoded>| -sums(&learner.log_probs(batch), batch).sum::<f64>();
     let sums: Vec<f64> = batches(examples).par_iter().map(sum).collect();
     let targets: usize = examples.iter().map(|example| example.targets.len()).sum();
     sums.iter().sum::<f64>() / targets.max(1) as f64
@@ -38,15 +38,16 @@ pub(crate) fn mean_loss(network: &Network, examples: &[Encoded]) -> f64 {
 ///
 /// `reference` holds, pair by pair, how much likelier the frozen model finds the preferred answer.
 pub(crate) fn preferences(
-    network: &Network,
+    learner: &Learner,
     pairs: &[&[Encoded; 2]],
     reference: &[f64],
     beta: f64,
     scale: f64,
 ) -> (Vec<f64>, Gradients) {
     let examples: Vec<&Encoded> = pairs.iter().flat_map(|pair| pair.iter()).collect();
-    let pass = forward(network, &examples);
-    let log_probs: Vec<f64> = log_probs(&pass, &examples).collect();
+    // What is dropped at random would drown the little that the two answers differ by.
+    let pass = learner.pass(&examples, None);
+    let log_probs: Vec<f64> = sums(&pass.log_probs(), &examples).collect();
     let (mut losses, mut by_log_probs) = (Vec::new(), Vec::new());
     for ((pair, both), reference) in pairs.iter().zip(log_probs.chunks_exact(2)).zip(reference) {
         let margin = beta * (both[0] - both[1] - reference);
@@ -57,32 +58,22 @@ pub(crate) fn preferences(
         by_log_probs.extend(vec![pull; pair[0].targets.len()]);
         by_log_probs.extend(vec![-pull; pair[1].targets.len()]);
     }
-    (losses, pass.backward(&by_log_probs, 0.0))
+    (losses, pass.backward(&by_log_probs, 0.0).1)
 }
 
 /// How much likelier the model finds each preferred answer than the rejected one, in nats.
-pub(crate) fn margins(network: &Network, pairs: &[[Encoded; 2]]) -> Vec<f64> {
+pub(crate) fn margins(learner: &Learner, pairs: &[[Encoded; 2]]) -> Vec<f64> {
     let margin = |pair: &[Encoded; 2]| {
         let examples: Vec<&Encoded> = pair.iter().collect();
-        let pass = forward(network, &examples);
-        let log_probs: Vec<f64> = log_probs(&pass, &examples).collect();
+        let log_probs: Vec<f64> = sums(&learner.log_probs(&examples), &examples).collect();
         log_probs[0] - log_probs[1]
     };
     pairs.par_iter().map(margin).collect()
 }
 
-fn forward<'a>(network: &'a Network, examples: &[&Encoded]) -> Pass<'a> {
-    let batch = Packed::new(examples.iter().map(|example| &example.input[..]));
-    let starts: Vec<usize> = batch.rows().map(|rows| rows.start).collect();
-    let targets = examples.iter().zip(starts).flat_map(|(example, start)| {
-        example.targets.iter().map(move |(row, token)| (start + row, *token))
-    });
-    Pass::forward(network, batch, targets)
-}
-
 /// The summed log-probability of each example's targets.
-fn log_probs<'a>(pass: &'a Pass<'_>, examples: &'a [&Encoded]) -> impl Iterator<Item = f64> + 'a {
-    let mut rest = pass.log_probs();
+fn sums<'a>(log_probs: &'a [f32], examples: &'a [&Encoded]) -> impl Iterator<Item = f64> + 'a {
+    let mut rest = log_probs;
     examples.iter().map(move |example| {
         let (own, others) = rest.split_at(example.targets.len());
         rest = others;

@@ -4,14 +4,17 @@ use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 use crate::kernels;
-use crate::network::{Gradients, Network};
+use crate::network::Gradients;
 use crate::tensor::Tensor;
+use crate::train::forecast::SIDE_BY_SIDE;
+use crate::train::learner::Learner;
 
 /// What AdamW remembers of each weight.
 #[derive(Debug)]
 pub(crate) struct Optimizer {
     moments: Vec<Moments>,
     steps: i32,
+    norm: f64,
 }
 
 #[derive(Debug)]
@@ -22,58 +25,78 @@ struct Moments {
 }
 
 /// What a step of the optimizer goes by.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Rates {
     pub(crate) learning_rate: f64,
     pub(crate) weight_decay: f64,
     /// The gradient is scaled down to this length where it is longer.
     pub(crate) clip: f64,
+    /// How much is kept of the mean gradient, and of the mean square.
+    pub(crate) betas: [f64; 2],
+    /// What keeps a step from dividing by zero.
+    pub(crate) epsilon: f64,
+}
+
+impl Default for Rates {
+    /// Those of `PyTorch`'s `AdamW` without decay, and a clip at 1.
+    fn default() -> Self {
+        let (learning_rate, weight_decay, clip) = (1e-3, 0.0, 1.0);
+        Self { learning_rate, weight_decay, clip, betas: [0.9, 0.999], epsilon: 1e-8 }
+    }
 }
 
 impl Optimizer {
-    /// For the weights of this network.
-    pub(crate) fn new(network: &Network) -> Self {
-        let moments = network.tensors().map(|tensor| {
+    /// For what this learner learns.
+    pub(crate) fn new(learner: &Learner) -> Self {
+        let moments = learner.tensors().map(|tensor| {
             let zeros = vec![0.0; tensor.values().len()];
             // Norms and biases are left to find their own size.
             Moments { mean: zeros.clone(), square: zeros, decays: tensor.shape().len() > 1 }
         });
-        Self { moments: moments.collect(), steps: 0 }
+        Self { moments: moments.collect(), steps: 0, norm: 0.0 }
     }
 
     /// Takes one step down the gradient of a loss that is a sum over `shards`.
     ///
-    /// `part` returns the gradients of one shard's share, and a number to add up and return.
-    /// Shards run side by side and are added up in order, so that no thread's speed shows in the
-    /// result.
+    /// `part` returns the gradients of one shard's share, and a number to add up and return; it is
+    /// told which shard it has.
+    /// A few shards run side by side, and all are added up in order, so that no thread's speed
+    /// shows in the result.
     ///
     /// # Errors
     ///
     /// [`Error::Diverged`] if the numbers or the gradients are not finite; nothing is changed then.
     pub(crate) fn step<S: Sync>(
         &mut self,
-        network: &mut Network,
+        learner: &mut Learner,
         shards: &[S],
         rates: Rates,
-        part: impl Fn(&Network, &S) -> (Gradients, f64) + Sync,
+        part: impl Fn(&Learner, usize, &S) -> (Gradients, f64) + Sync,
     ) -> Result<f64> {
-        let shares: Vec<(Gradients, f64)> =
-            shards.par_iter().map(|shard| part(network, shard)).collect();
-        let number: f64 = shares.iter().map(|(_, number)| number).sum();
+        let (mut gradients, mut number) = (Gradients::new(), 0.0);
+        let mut place = 0;
+        for some in shards.chunks(SIDE_BY_SIDE) {
+            let one = |(i, shard)| part(learner, place + i, shard);
+            let shares: Vec<(Gradients, f64)> = some.par_iter().enumerate().map(one).collect();
+            place += some.len();
+            for (share, of_share) in shares {
+                number += of_share;
+                add(&mut gradients, share);
+            }
+        }
         if !number.is_finite() {
             return Err(self.diverged());
         }
-        let mut shares = shares.into_iter().map(|(gradients, _)| gradients);
-        let Some(mut gradients) = shares.next() else { return Ok(number) };
-        for share in shares {
-            gradients.par_iter_mut().zip(share).for_each(
-                |(sum, share): (&mut Vec<f32>, Vec<f32>)| {
-                    kernels::accumulate(sum, &share);
-                },
-            );
+        if shards.is_empty() {
+            return Ok(number);
         }
-        self.descend(network, &gradients, rates)?;
+        self.descend(learner, &gradients, rates)?;
         Ok(number)
+    }
+
+    /// How long the gradient of the last step was, before it was scaled down.
+    pub(crate) fn last_norm(&self) -> f64 {
+        self.norm
     }
 
     fn diverged(&self) -> Error {
@@ -82,7 +105,7 @@ impl Optimizer {
 
     fn descend(
         &mut self,
-        network: &mut Network,
+        learner: &mut Learner,
         gradients: &Gradients,
         rates: Rates,
     ) -> Result<()> {
@@ -92,33 +115,46 @@ impl Optimizer {
         if !length.is_finite() {
             return Err(self.diverged());
         }
-        let scale = if length > rates.clip { (rates.clip / length) as f32 } else { 1.0 };
+        self.norm = length;
+        // What `clip_grad_norm_` of PyTorch does, to the last term.
+        let scale = (rates.clip / (length + 1e-6)).min(1.0) as f32;
         self.steps += 1;
         let steps = self.steps;
-        let weights: Vec<&mut [f32]> = network.tensors_mut().map(Tensor::values_mut).collect();
+        let weights: Vec<&mut [f32]> = learner.tensors_mut().map(Tensor::values_mut).collect();
         let parts = self.moments.par_iter_mut().zip(weights).zip(gradients);
         parts.for_each(|((moments, values), grad)| {
             moments.step(values, grad, scale, rates, steps);
         });
+        learner.changed();
         Ok(())
     }
 }
 
+/// Adds a share to the sum of those before it.
+fn add(sum: &mut Gradients, share: Gradients) {
+    if sum.is_empty() {
+        *sum = share;
+        return;
+    }
+    let both = sum.par_iter_mut().zip(share);
+    both.for_each(|(sum, share): (&mut Vec<f32>, Vec<f32>)| kernels::accumulate(sum, &share));
+}
+
 impl Moments {
     fn step(&mut self, values: &mut [f32], grad: &[f32], scale: f32, rates: Rates, steps: i32) {
-        let mean_bias = 1.0 - BETA_1.powi(steps);
-        let square_bias = 1.0 - BETA_2.powi(steps);
-        let rate = (rates.learning_rate / mean_bias) as f32;
-        let root = (1.0 / square_bias.sqrt()) as f32;
+        let [beta_1, beta_2] = rates.betas;
+        let rate = (rates.learning_rate / (1.0 - beta_1.powi(steps))) as f32;
+        let root = (1.0 / (1.0 - beta_2.powi(steps)).sqrt()) as f32;
         let decay = if self.decays { rates.learning_rate * rates.weight_decay } else { 0.0 };
         let keep = (1.0 - decay) as f32;
-        let (beta_1, beta_2) = (BETA_1 as f32, BETA_2 as f32);
+        let (new_1, new_2) = ((1.0 - beta_1) as f32, (1.0 - beta_2) as f32);
+        let (beta_2, epsilon) = (beta_2 as f32, rates.epsilon as f32);
         let state = self.mean.iter_mut().zip(&mut self.square);
         for ((value, (mean, square)), grad) in values.iter_mut().zip(state).zip(grad) {
             let grad = grad * scale;
-            *mean = beta_1 * *mean + (1.0 - beta_1) * grad;
-            *square = beta_2 * *square + (1.0 - beta_2) * grad * grad;
-            *value = *value * keep - rate * *mean / (square.sqrt() * root + EPSILON);
+            *mean += new_1 * (grad - *mean);
+            *square = beta_2 * *square + new_2 * grad * grad;
+            *value = *value * keep - rate * *mean / (square.sqrt() * root + epsilon);
         }
     }
 }
@@ -133,9 +169,6 @@ pub(crate) fn schedule(step: u64, total: u64) -> f64 {
     LAST_SHARE + (1.0 - LAST_SHARE) * 0.5 * (1.0 + (std::f64::consts::PI * progress).cos())
 }
 
-const BETA_1: f64 = 0.9;
-const BETA_2: f64 = 0.99;
-const EPSILON: f32 = 1e-8;
 /// The learning rate ends at this share of its highest.
 const LAST_SHARE: f64 = 0.05;
 
@@ -145,6 +178,10 @@ mod tests {
     use crate::config::tests::small;
     use crate::network::tests::noise;
 
+    fn learner() -> Learner {
+        Learner::full(noise(&small(), 1))
+    }
+
     #[test]
     fn the_learning_rate_rises_then_falls() {
         let shares: Vec<f64> = (0..100).map(|step| schedule(step, 100)).collect();
@@ -153,42 +190,42 @@ mod tests {
         assert!(shares.iter().all(|share| *share > 0.0 && *share <= 1.0));
     }
 
-    fn values(network: &Network) -> Vec<Vec<f32>> {
-        network.tensors().map(|tensor| tensor.values().to_vec()).collect()
+    fn values(learner: &Learner) -> Vec<Vec<f32>> {
+        learner.tensors().map(|tensor| tensor.values().to_vec()).collect()
     }
 
     #[test]
     fn a_step_with_a_loss_or_a_gradient_that_is_not_finite_is_not_taken() {
-        let mut network = noise(&small(), 1);
-        let (before, mut optimizer) = (values(&network), Optimizer::new(&network));
-        let rates = Rates { learning_rate: 0.01, weight_decay: 0.0, clip: 1.0 };
+        let mut learner = learner();
+        let (before, mut optimizer) = (values(&learner), Optimizer::new(&learner));
+        let rates = Rates { learning_rate: 0.01, ..Rates::default() };
         for (gradient, loss) in [(0.0, f64::NAN), (f32::INFINITY, 1.0), (f32::NAN, 1.0)] {
-            let shard = |network: &Network, _: &()| {
-                let filled = network.tensors().map(|it| vec![gradient; it.values().len()]);
+            let shard = |learner: &Learner, _, (): &()| {
+                let filled = learner.tensors().map(|it| vec![gradient; it.values().len()]);
                 (filled.collect(), loss)
             };
-            let error = optimizer.step(&mut network, &[()], rates, shard).unwrap_err();
+            let error = optimizer.step(&mut learner, &[()], rates, shard).unwrap_err();
             assert!(matches!(error, Error::Diverged { step: 1 }), "{error:?}");
         }
-        assert_eq!(values(&network), before);
+        assert_eq!(values(&learner), before);
     }
 
     #[test]
     fn a_first_step_moves_each_weight_by_the_learning_rate_against_its_gradient() {
-        let mut network = noise(&small(), 1);
-        let (before, mut optimizer) = (values(&network), Optimizer::new(&network));
+        let mut learner = learner();
+        let (before, mut optimizer) = (values(&learner), Optimizer::new(&learner));
         let specs = small().tensors();
         let place = specs.iter().position(|(name, _)| name == "model.norm.weight").unwrap();
-        let rates = Rates { learning_rate: 0.01, weight_decay: 0.0, clip: 1.0 };
-        let shard = |network: &Network, share: &f32| {
-            let zeros = network.tensors().map(|it| vec![0.0; it.values().len()]);
+        let rates = Rates { learning_rate: 0.01, ..Rates::default() };
+        let shard = |learner: &Learner, _, share: &f32| {
+            let zeros = learner.tensors().map(|it| vec![0.0; it.values().len()]);
             let mut gradients: Gradients = zeros.collect();
             gradients[place] = [3.0 * share, -0.1 * share].repeat(8);
             (gradients, f64::from(*share))
         };
-        let sum = optimizer.step(&mut network, &[0.25, 0.75], rates, shard).unwrap();
+        let sum = optimizer.step(&mut learner, &[0.25, 0.75], rates, shard).unwrap();
         assert_eq!(sum, 1.0);
-        for (i, (before, after)) in before.iter().zip(values(&network)).enumerate() {
+        for (i, (before, after)) in before.iter().zip(values(&learner)).enumerate() {
             for (j, (before, after)) in before.iter().zip(after).enumerate() {
                 let expected = match j % 2 {
                     _ if i != place => 0.0,

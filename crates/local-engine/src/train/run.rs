@@ -5,9 +5,11 @@ use std::time::Instant;
 
 use trainer::Metrics;
 
-use crate::error::Result;
-use crate::network::Network;
+use crate::error::{Result, gigabytes};
+use crate::network::Keep;
 use crate::train::encode::Encoded;
+use crate::train::forecast::{self, Load, SIDE_BY_SIDE};
+use crate::train::learner::Learner;
 use crate::train::objective::{self, mean_loss};
 use crate::train::optimizer::{Optimizer, Rates, schedule};
 
@@ -41,15 +43,17 @@ pub(crate) trait Observer {
     fn message(&mut self, text: String) -> ControlFlow<()>;
 
     /// After each epoch, with the steps done so far.
-    fn epoch_ended(&mut self, steps: u64, network: &Network) -> Result<()>;
+    fn epoch_ended(&mut self, steps: u64, learner: &Learner) -> Result<()>;
 }
 
 /// Weights in training, what was spent on them, and who watches.
 pub(crate) struct Run<'a> {
-    pub(crate) network: Network,
+    pub(crate) learner: Learner,
     optimizer: Optimizer,
     validation: &'a [Encoded],
     observer: &'a mut dyn Observer,
+    /// How many tokens a part of a batch may have.
+    part: usize,
     begun: Instant,
     pub(crate) tokens: u64,
     steps: u64,
@@ -64,12 +68,35 @@ pub(crate) enum Ended {
 
 impl<'a> Run<'a> {
     pub(crate) fn new(
-        network: Network,
+        learner: Learner,
         validation: &'a [Encoded],
         observer: &'a mut dyn Observer,
     ) -> Self {
-        let (optimizer, begun) = (Optimizer::new(&network), Instant::now());
-        Self { network, optimizer, validation, observer, begun, tokens: 0, steps: 0 }
+        let (optimizer, begun) = (Optimizer::new(&learner), Instant::now());
+        let part = usize::MAX;
+        Self { learner, optimizer, validation, observer, part, begun, tokens: 0, steps: 0 }
+    }
+
+    /// Goes through batches in parts that fit into the memory there is.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`](crate::Error::Memory) if nothing fits.
+    pub(crate) fn fit(&mut self, load: Load) -> Result<Ended> {
+        let available = forecast::available();
+        let fit = forecast::fit(&self.learner, load, available)?;
+        (self.learner.keep, self.part) = (fit.keep, fit.tokens);
+        let mut text = format!("training needs about {}", gigabytes(fit.bytes));
+        if let Some(available) = available {
+            text.push_str(&format!(" of {} that are free", gigabytes(available)));
+        }
+        if fit.tokens < load.batch.div_ceil(SIDE_BY_SIDE) {
+            text.push_str(&format!("; a batch goes through in parts of {} tokens", fit.tokens));
+        }
+        if fit.keep == Keep::Inputs {
+            text.push_str("; layers are run once more on the way back");
+        }
+        Ok(self.announce(text))
     }
 
     /// Trains on good answers, with some remembered ones beside them.
@@ -95,15 +122,19 @@ impl<'a> Run<'a> {
             run.tokens += all.iter().map(|(_, example)| example.tokens() as u64).sum::<u64>();
             let all_targets: usize = all.iter().map(|(_, example)| example.targets.len()).sum();
             let new_targets: usize = new.iter().map(|example| example.targets.len()).sum();
-            let shards = shards(all, |(_, example)| example.tokens());
-            let sum = run.optimizer.step(&mut run.network, &shards, rates, |network, shard| {
-                let examples: Vec<&Encoded> = shard.iter().map(|(_, example)| *example).collect();
-                let scale = 1.0 / all_targets as f64;
-                let (losses, gradients) =
-                    objective::supervised(network, &examples, scale, plan.smoothing);
-                let new = shard.iter().zip(losses).filter(|((new, _), _)| *new);
-                (gradients, new.map(|(_, loss)| loss).sum())
-            })?;
+            let shards = shards(all, |(_, example)| example.tokens(), run.part);
+            let step = run.steps;
+            let sum =
+                run.optimizer.step(&mut run.learner, &shards, rates, |learner, i, shard| {
+                    let examples: Vec<&Encoded> =
+                        shard.iter().map(|(_, example)| *example).collect();
+                    let scale = 1.0 / all_targets as f64;
+                    let seed = seed_of(plan.seed, step, i);
+                    let (losses, gradients) =
+                        objective::supervised(learner, &examples, scale, plan.smoothing, seed);
+                    let new = shard.iter().zip(losses).filter(|((new, _), _)| *new);
+                    (gradients, new.map(|(_, loss)| loss).sum())
+                })?;
             Ok(sum / new_targets as f64)
         })
     }
@@ -115,19 +146,20 @@ impl<'a> Run<'a> {
         plan: &Plan,
         beta: f64,
     ) -> Result<Ended> {
-        let reference = objective::margins(&self.network, pairs);
+        let reference = objective::margins(&self.learner, pairs);
         self.epochs(pairs.len(), plan, |run, batch, rates| {
             let tokens = |i: &usize| pairs[*i].iter().map(Encoded::tokens).sum::<usize>();
             run.tokens += batch.iter().map(tokens).sum::<usize>() as u64;
-            let shards = shards(batch.to_vec(), tokens);
-            let sum = run.optimizer.step(&mut run.network, &shards, rates, |network, shard| {
-                let reference: Vec<f64> = shard.iter().map(|i| reference[*i]).collect();
-                let pairs: Vec<_> = shard.iter().map(|i| &pairs[*i]).collect();
-                let scale = 1.0 / batch.len() as f64;
-                let (losses, gradients) =
-                    objective::preferences(network, &pairs, &reference, beta, scale);
-                (gradients, losses.iter().sum())
-            })?;
+            let shards = shards(batch.to_vec(), tokens, run.part);
+            let sum =
+                run.optimizer.step(&mut run.learner, &shards, rates, |learner, _, shard| {
+                    let reference: Vec<f64> = shard.iter().map(|i| reference[*i]).collect();
+                    let pairs: Vec<_> = shard.iter().map(|i| &pairs[*i]).collect();
+                    let scale = 1.0 / batch.len() as f64;
+                    let (losses, gradients) =
+                        objective::preferences(learner, &pairs, &reference, beta, scale);
+                    (gradients, losses.iter().sum())
+                })?;
             Ok(sum / batch.len() as f64)
         })
     }
@@ -161,7 +193,12 @@ impl<'a> Run<'a> {
             metrics.epoch = Some(epoch);
             for batch in order.chunks(plan.batch_size) {
                 let learning_rate = plan.learning_rate * schedule(self.steps - before, total);
-                let rates = Rates { learning_rate, weight_decay: plan.weight_decay, clip: CLIP };
+                let rates = Rates {
+                    learning_rate,
+                    weight_decay: plan.weight_decay,
+                    betas: BETAS,
+                    ..Rates::default()
+                };
                 let loss = step(self, batch, rates)?;
                 self.steps += 1;
                 sum += loss * batch.len() as f64;
@@ -169,6 +206,7 @@ impl<'a> Run<'a> {
                 metrics.step = self.steps;
                 metrics.train_loss = Some(loss);
                 metrics.learning_rate = Some(learning_rate);
+                metrics.gradient_norm = Some(self.optimizer.last_norm());
                 metrics.tokens_per_second = Some(self.tokens as f64 / seconds.max(1e-9));
                 if self.observer.measured(metrics.clone()).is_break() {
                     return Ok(Ended::BrokenOff);
@@ -177,7 +215,7 @@ impl<'a> Run<'a> {
             if self.validate(&mut metrics).is_break() {
                 return Ok(Ended::BrokenOff);
             }
-            self.observer.epoch_ended(self.steps, &self.network)?;
+            self.observer.epoch_ended(self.steps, &self.learner)?;
             let mean = sum / examples.max(1) as f64;
             if mean < plan.enough && epoch < plan.epochs {
                 return Ok(self.announce(format!(
@@ -195,17 +233,25 @@ impl<'a> Run<'a> {
         if self.validation.is_empty() {
             return ControlFlow::Continue(());
         }
-        metrics.valid_loss = Some(mean_loss(&self.network, self.validation));
+        metrics.valid_loss = Some(mean_loss(&self.learner, self.validation));
         let flow = self.observer.measured(metrics.clone());
         metrics.valid_loss = None;
         flow
     }
 }
 
-/// Divides a batch into parts of about the same cost; how many depends on the batch alone.
-fn shards<T>(mut items: Vec<T>, cost: impl Fn(&T) -> usize) -> Vec<Vec<T>> {
-    let mut shards: Vec<(usize, Vec<T>)> =
-        (0..SHARDS.min(items.len())).map(|_| (0, Vec::new())).collect();
+/// What decides which inputs one shard of a step does not see.
+fn seed_of(seed: u64, step: u64, shard: usize) -> u64 {
+    let mut rng = fastrand::Rng::with_seed(seed ^ step.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    rng.u64(..).wrapping_add(shard as u64)
+}
+
+/// Divides a batch into parts of about the same cost, and of at most so much where one item does
+/// not cost more; how many depends on the batch and that alone.
+fn shards<T>(mut items: Vec<T>, cost: impl Fn(&T) -> usize, most: usize) -> Vec<Vec<T>> {
+    let all: usize = items.iter().map(&cost).sum();
+    let count = all.div_ceil(most.max(1)).max(SIDE_BY_SIDE).min(items.len());
+    let mut shards: Vec<(usize, Vec<T>)> = (0..count).map(|_| (0, Vec::new())).collect();
     // The dearest go first, each to the shard that has least.
     items.sort_by_key(|item| std::cmp::Reverse(cost(item)));
     for item in items {
@@ -252,6 +298,5 @@ impl Deck {
     }
 }
 
-/// How many parts of a batch are worked on side by side.
-const SHARDS: usize = 2;
-const CLIP: f64 = 1.0;
+/// Runs are short, so that a mean of squares over a thousand steps would never settle.
+const BETAS: [f64; 2] = [0.9, 0.99];

@@ -23,6 +23,7 @@ impl Settings {
     pub(crate) fn new(
         asked: &Hyperparameters,
         seed: Option<u64>,
+        is_adapter: bool,
         examples: usize,
         pairs: usize,
     ) -> Self {
@@ -33,11 +34,22 @@ impl Settings {
         };
         // A set number of epochs is kept to; a chosen one is only the most there will be.
         let enough = |loss| if asked.epochs.is_some() { 0.0 } else { loss };
+        let epochs = match (is_adapter, examples) {
+            // A few steps teach an adapter nothing, and a few epochs of many examples are enough.
+            (true, _) => (STEPS * 8).div_ceil(examples.max(1)).clamp(3, 25) as u32,
+            (false, ..=FEW) => 60,
+            (false, _) => 40,
+        };
+        let rate = match (is_adapter, examples) {
+            (true, _) => 2e-4,
+            (false, ..=FEW) => 4e-4,
+            (false, _) => 1e-3,
+        };
         let supervised = Plan {
-            epochs: asked.epochs.unwrap_or(if examples <= FEW { 60 } else { 40 }),
+            epochs: asked.epochs.unwrap_or(epochs),
             batch_size: batch_size(8, examples),
-            learning_rate: multiplier * if examples <= FEW { 4e-4 } else { 1e-3 },
-            weight_decay: 0.01,
+            learning_rate: multiplier * rate,
+            weight_decay: if is_adapter { 0.0 } else { 0.01 },
             smoothing: 0.0,
             enough: enough(0.02),
             seed,
@@ -78,3 +90,5 @@ impl Settings {
 
 /// Up to so many examples there is one step in an epoch, and the model is to change little else.
 const FEW: usize = 8;
+/// About so many steps an adapter is to take at least.
+const STEPS: usize = 100;

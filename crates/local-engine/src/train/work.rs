@@ -13,9 +13,12 @@ use crate::engine::{now, random_id};
 use crate::files::{CONFIG, GENERATION_CONFIG, ModelFiles, TOKENIZER, TOKENIZER_CONFIG};
 use crate::model::LoadedModel;
 use crate::models::{ABOUT, About, Models};
-use crate::network::Network;
+use crate::peft;
+use crate::train::choice::{self, Choice};
 use crate::train::encode::{Encoded, Encoder};
+use crate::train::forecast::Load;
 use crate::train::jobs::{LiveJob, failed};
+use crate::train::learner::Learner;
 use crate::train::memory::{self, Remembered};
 use crate::train::run::{Ended, Observer, Rehearsal, Run};
 use crate::train::settings::Settings;
@@ -26,7 +29,9 @@ use crate::weights;
 pub(crate) struct Prepared {
     id: JobId,
     base: ModelId,
-    files: ModelFiles,
+    /// The model whose weights it stands on, and its files.
+    root: (ModelId, ModelFiles),
+    choice: Choice,
     suffix: Option<String>,
     examples: Vec<Encoded>,
     pairs: Vec<[Encoded; 2]>,
@@ -55,8 +60,10 @@ impl Prepared {
         id: &JobId,
         job: TrainingJob,
         model: &Arc<LoadedModel>,
-        files: ModelFiles,
+        models: &Models,
     ) -> Result<Self> {
+        let choice = Choice::new(&job.tuning, model)?;
+        let files = models.files(&job.base_model).map_err(failed)?;
         let (supervised, preferences): (&[Example], &[Preference]) = match job.method {
             Method::Dpo => (&[], &job.training.preferences),
             Method::Supervised => (&job.training.supervised, &[]),
@@ -71,12 +78,19 @@ impl Prepared {
         }
         let remembered = memory::read(&files).map_err(failed)?;
         let remembered = memory::without_retaught(remembered, supervised, preferences);
-        let settings = Settings::new(&job.hyperparameters, job.seed, examples.len(), pairs.len());
+        let settings = Settings::new(
+            &job.hyperparameters,
+            job.seed,
+            choice != Choice::Full,
+            examples.len(),
+            pairs.len(),
+        );
         let rehearsals = rehearsals(&mut encoder, &remembered, &settings)?;
         Ok(Self {
             id: id.clone(),
+            root: models.root(&job.base_model).map_err(failed)?,
             base: job.base_model.clone(),
-            files,
+            choice,
             suffix: job.suffix.clone(),
             pairs,
             validation,
@@ -99,21 +113,26 @@ impl Prepared {
     pub(crate) fn train(&self, job: &LiveJob, models: &Models) -> Result<Finished> {
         let base = models.load(&self.base).map_err(failed)?;
         let mut watcher = Watcher { job, prepared: self, failure: None };
-        // Its weights are those of the base until the first step changes them.
-        let mut run = Run::new(base.network.clone(), &self.validation, &mut watcher);
+        let learner = self.choice.learner(&base, self.settings.seed);
+        let mut run = Run::new(learner, &self.validation, &mut watcher);
         let outcome = self.phases(&mut run);
-        let Run { network, tokens, .. } = run;
+        let Run { learner, tokens, .. } = run;
         if let Some(failure) = watcher.failure {
             return Err(failure);
         }
         if outcome.map_err(failed)? == Ended::BrokenOff {
             return Ok(Finished::Cancelled);
         }
-        let model = self.save(&network, models).map_err(failed)?;
+        let model = self.save(&learner, models).map_err(failed)?;
         Ok(Finished::Model(model, tokens))
     }
 
     fn phases(&self, run: &mut Run<'_>) -> crate::Result<Ended> {
+        if run.announce(choice::told(&run.learner)) == Ended::BrokenOff
+            || run.fit(self.load())? == Ended::BrokenOff
+        {
+            return Ok(Ended::BrokenOff);
+        }
         if !self.examples.is_empty() {
             let plan = &self.settings.supervised;
             let text = format!("training on {} answers", self.examples.len());
@@ -133,8 +152,25 @@ impl Prepared {
         Ok(Ended::Done)
     }
 
+    /// How much there is to go through at once.
+    fn load(&self) -> Load {
+        let rehearsed = self.rehearsals.iter().flat_map(|set| &set.examples);
+        let examples = || self.examples.iter().chain(rehearsed.clone()).map(Encoded::tokens);
+        let pairs = || self.pairs.iter().map(|pair| pair.iter().map(Encoded::tokens).sum());
+        let per_step: usize = self.rehearsals.iter().map(|set| set.per_step).sum();
+        let longest = examples().chain(pairs()).max().unwrap_or(0);
+        let batch = |tokens: &mut dyn Iterator<Item = usize>, size: usize| -> usize {
+            let mut longest: Vec<usize> = tokens.collect();
+            longest.sort_unstable_by_key(|tokens| std::cmp::Reverse(*tokens));
+            longest.iter().take(size).sum()
+        };
+        let supervised = batch(&mut examples(), self.settings.supervised.batch_size + per_step);
+        let preferences = batch(&mut pairs(), self.settings.preference.batch_size);
+        Load { longest, batch: supervised.max(preferences) }
+    }
+
     /// Writes the new model beside the others, and moves it there as a whole.
-    fn save(&self, network: &Network, models: &Models) -> crate::Result<ModelId> {
+    fn save(&self, learner: &Learner, models: &Models) -> crate::Result<ModelId> {
         let (id, folder) = loop {
             let id = self.new_id();
             match models.folder_of(&id) {
@@ -154,7 +190,7 @@ impl Prepared {
             .prefix(".training-")
             .tempdir_in(models.folder())
             .map_err(crate::Error::io("create", models.folder()))?;
-        self.write_model(network, draft.path())?;
+        self.write_model(learner, draft.path())?;
         memory::write(&self.memory, draft.path())?;
         std::fs::rename(draft.path(), &folder).map_err(crate::Error::io("create", &folder))?;
         // It lies elsewhere now, and there is nothing to remove.
@@ -170,24 +206,29 @@ impl Prepared {
         ModelId::new(format!("ft:{root}:{suffix}:{}", &random_id()[..8]))
     }
 
-    fn write_model(&self, network: &Network, folder: &Path) -> crate::Result<()> {
-        for name in [CONFIG, TOKENIZER, TOKENIZER_CONFIG, GENERATION_CONFIG] {
-            if let Some(bytes) = self.files.read_if_present(name)? {
-                let path = folder.join(name);
-                std::fs::write(&path, bytes).map_err(crate::Error::io("write", path))?;
-            }
-        }
+    fn write_model(&self, learner: &Learner, folder: &Path) -> crate::Result<()> {
+        let (root, files) = &self.root;
         let about = About {
             created: now(),
             owned_by: "local".to_owned(),
             base_model: Some(self.base.clone()),
+            adapter_of: learner.adapter.is_some().then(|| root.clone()),
             job: Some(self.id.to_string()),
         };
         let path = folder.join(ABOUT);
         let json = serde_json::to_vec_pretty(&about)
             .map_err(|source| crate::Error::Json { file: path.display().to_string(), source })?;
         std::fs::write(&path, json).map_err(crate::Error::io("write", path))?;
-        weights::write(network.config(), network.tensors(), folder)
+        if let Some(adapter) = &learner.adapter {
+            return peft::write(adapter, &files.name(), folder);
+        }
+        for name in [CONFIG, TOKENIZER, TOKENIZER_CONFIG, GENERATION_CONFIG] {
+            if let Some(bytes) = files.read_if_present(name)? {
+                let path = folder.join(name);
+                std::fs::write(&path, bytes).map_err(crate::Error::io("write", path))?;
+            }
+        }
+        weights::write(learner.network.config(), learner.network.tensors(), folder)
     }
 }
 
@@ -250,11 +291,11 @@ impl Observer for Watcher<'_> {
         self.tell(&text, None)
     }
 
-    fn epoch_ended(&mut self, steps: u64, network: &Network) -> crate::Result<()> {
+    fn epoch_ended(&mut self, steps: u64, learner: &Learner) -> crate::Result<()> {
         let folder = self.job.folder.join("checkpoints");
         let checkpoint = folder.join(format!("step-{steps:06}"));
         std::fs::create_dir_all(&checkpoint).map_err(crate::Error::io("create", &checkpoint))?;
-        self.prepared.write_model(network, &checkpoint).map_err(|error| match error {
+        self.prepared.write_model(learner, &checkpoint).map_err(|error| match error {
             crate::Error::NotFinite { .. } => crate::Error::Diverged { step: steps },
             error => error,
         })?;

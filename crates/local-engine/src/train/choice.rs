@@ -1,0 +1,114 @@
+//! What of a model a job trains.
+
+use trainer::{Error, Result, Tuning};
+
+use crate::config::Module;
+use crate::model::LoadedModel;
+use crate::network::{Adapter, Lora, Network};
+use crate::train::learner::Learner;
+
+/// What of a model a job trains.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Choice {
+    /// All weights; an adapter becomes part of them first.
+    Full,
+    /// A new adapter beside these modules.
+    Beside(Lora, Vec<Module>),
+    /// The adapter that the model has.
+    Further,
+}
+
+impl Choice {
+    /// What is asked for, or what is best for the model.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidJob`] if what is asked for does not fit the model.
+    pub(crate) fn new(tuning: &Tuning, model: &LoadedModel) -> Result<Self> {
+        match (tuning, &model.adapter) {
+            (Tuning::Full, _) => Ok(Self::Full),
+            (Tuning::Lora(asked), None) => Self::beside(asked),
+            (Tuning::Lora(asked), Some(there)) => {
+                let Self::Beside(lora, modules) = Self::beside(asked)? else {
+                    return Ok(Self::Further);
+                };
+                if lora == there.lora && modules == there.modules() {
+                    return Ok(Self::Further);
+                }
+                let problem = "differs from the adapter that the base model is; \
+                               leave it at auto to train that further, or merge it first";
+                Err(Error::invalid_job("tuning", problem))
+            }
+            (_, Some(_)) => Ok(Self::Further),
+            (_, None) if model.network.config().parameters() <= FEW_PARAMETERS => Ok(Self::Full),
+            (_, None) => Self::beside(&trainer::Lora::default()),
+        }
+    }
+
+    fn beside(asked: &trainer::Lora) -> Result<Self> {
+        let rank = usize::try_from(asked.rank).unwrap_or(usize::MAX);
+        if rank > MOST_RANK {
+            let problem = format!("must be at most {MOST_RANK}, found {rank}");
+            return Err(Error::invalid_job("tuning.rank", problem));
+        }
+        let lora = Lora {
+            rank,
+            alpha: asked.alpha,
+            dropout: asked.dropout,
+            has_root_scale: asked.use_rslora,
+            learns_lengths: asked.use_dora,
+        };
+        let known = || Module::ALL.map(Module::name).join(", ");
+        let mut modules = Vec::new();
+        for name in &asked.target_modules {
+            let module = Module::ALL.into_iter().find(|module| module.name() == name);
+            modules.push(module.ok_or_else(|| {
+                let problem = format!("names {name:?}, and the modules are {}", known());
+                Error::invalid_job("tuning.target_modules", problem)
+            })?);
+        }
+        if modules.is_empty() {
+            modules.extend(Module::ALL);
+        }
+        modules.sort_unstable();
+        modules.dedup();
+        Ok(Self::Beside(lora, modules))
+    }
+
+    /// What is trained, as it is before the first step.
+    pub(crate) fn learner(&self, model: &LoadedModel, seed: u64) -> Learner {
+        // Weights are shared with the model until a step changes them.
+        let network = model.network.clone();
+        match (self, &model.adapter) {
+            (Self::Full, None) => Learner::full(network),
+            (Self::Full, Some(adapter)) => Learner::full(adapter.merged(network)),
+            (Self::Further, Some(adapter)) => Learner::beside(network, adapter.clone()),
+            (Self::Beside(lora, modules), _) => fresh(network, lora, modules, seed),
+            (Self::Further, None) => Learner::full(network),
+        }
+    }
+}
+
+fn fresh(network: Network, lora: &Lora, modules: &[Module], seed: u64) -> Learner {
+    let adapter = Adapter::fresh(&network, lora.clone(), modules, seed);
+    Learner::beside(network, adapter)
+}
+
+/// What is trained, for people.
+pub(crate) fn told(learner: &Learner) -> String {
+    let count = |tensors: &mut dyn Iterator<Item = usize>| tensors.sum::<usize>();
+    let learned = count(&mut learner.tensors().map(|tensor| tensor.values().len()));
+    let all = learner.network.config().parameters();
+    match &learner.adapter {
+        None => format!("all {all} parameters are trained"),
+        Some(adapter) => format!(
+            "an adapter of rank {} is trained: {learned} parameters beside {all}",
+            adapter.lora.rank
+        ),
+    }
+}
+
+/// Up to so many parameters all of them are trained unless that is set.
+const FEW_PARAMETERS: usize = 16_000_000;
+/// As many as PEFT's files may have here.
+const MOST_RANK: usize = 1 << 12;

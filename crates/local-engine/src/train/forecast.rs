@@ -1,0 +1,139 @@
+//! How much memory a training takes, foreseen before its first step.
+
+use crate::error::{Error, Result};
+use crate::network::Keep;
+use crate::train::learner::Learner;
+
+/// How a training is fitted into the memory there is. Neither changes what is learned, but for the
+/// order in which gradients are summed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Fit {
+    pub(crate) keep: Keep,
+    /// A part of a batch that is gone through at once has at most so many tokens, or one example.
+    pub(crate) tokens: usize,
+    /// What it takes at most, in bytes, the model's own weights among it.
+    pub(crate) bytes: u64,
+}
+
+/// What is to be gone through: the tokens of the longest example, and of a whole batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Load {
+    pub(crate) longest: usize,
+    pub(crate) batch: usize,
+}
+
+/// Finds the fastest way that fits into so many bytes; everything fits where they are not known.
+///
+/// # Errors
+///
+/// [`Error::Memory`] if none does.
+pub(crate) fn fit(learner: &Learner, load: Load, available: Option<u64>) -> Result<Fit> {
+    let available = available.unwrap_or(u64::MAX);
+    let part = |share: usize| load.batch.div_ceil(share).max(load.longest).max(1);
+    // Smaller parts cost next to nothing, and running layers twice a third of the time.
+    let shares = || (0..16).map(|halvings| part(SIDE_BY_SIDE << halvings));
+    let ways = [Keep::Steps, Keep::Inputs].into_iter().flat_map(|keep| {
+        shares().map(move |tokens| Fit { keep, tokens, bytes: bytes(learner, keep, tokens) })
+    });
+    let mut least = None;
+    for way in ways {
+        if way.bytes <= available {
+            return Ok(way);
+        }
+        least = Some(way.bytes.min(least.unwrap_or(u64::MAX)));
+    }
+    Err(Error::Memory { needed: least.unwrap_or(0), available })
+}
+
+/// What it takes to go through parts of so many tokens.
+fn bytes(learner: &Learner, keep: Keep, tokens: usize) -> u64 {
+    let config = learner.network.config();
+    let (query, key) = (config.heads.query * config.heads.dim, config.heads.key * config.heads.dim);
+    let (hidden, inner) = (config.hidden, config.inner);
+    let norms = if config.has_head_norms { query + key } else { 0 };
+    let step = 2 * hidden + 2 * query + 2 * key + 2 * inner + norms;
+    let kept = match keep {
+        Keep::Steps => config.layers * step,
+        Keep::Inputs => config.layers * hidden + step,
+    };
+    // What a layer needs besides, on its way back.
+    let working = 4 * hidden + 2 * query + 4 * key + 4 * inner;
+    let head = HEAD_ROWS.min(tokens) * config.vocabulary;
+    let part = tokens * (kept + working + 3 * hidden) + head;
+    let learned: usize = learner.tensors().map(|tensor| tensor.values().len()).sum();
+    // The values that are learned, their moments and the best so far; gradients, one for each part
+    // at work.
+    let learned_copies = 4 + SIDE_BY_SIDE;
+    let floats = config.parameters() + learned_copies * learned + SIDE_BY_SIDE * part;
+    floats as u64 * size_of::<f32>() as u64
+}
+
+/// The memory that can still be had, in bytes, where the system tells it.
+pub(crate) fn available() -> Option<u64> {
+    let free = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| free_memory(&text))?;
+    // A container may be allowed less than the machine has.
+    let limit = |name: &str| {
+        let text = std::fs::read_to_string(format!("/sys/fs/cgroup/memory.{name}")).ok()?;
+        text.trim().parse::<u64>().ok()
+    };
+    let left = limit("max").map(|most| most.saturating_sub(limit("current").unwrap_or(0)));
+    Some(left.map_or(free, |left| left.min(free)))
+}
+
+/// What `/proc/meminfo` calls available.
+fn free_memory(text: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
+}
+
+/// How many parts of a batch are worked on side by side.
+pub(crate) const SIDE_BY_SIDE: usize = 2;
+/// How many rows of logits there are at once.
+const HEAD_ROWS: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::tests::small;
+    use crate::network::tests::noise;
+
+    const LOAD: Load = Load { longest: 100, batch: 800 };
+
+    fn learner() -> Learner {
+        Learner::full(noise(&small(), 1))
+    }
+
+    #[test]
+    fn with_memory_enough_a_batch_is_gone_through_in_as_few_parts_as_there_are_threads() {
+        let fit = fit(&learner(), LOAD, None).unwrap();
+        assert_eq!((fit.keep, fit.tokens), (Keep::Steps, 400));
+    }
+
+    #[test]
+    fn with_less_it_is_gone_through_in_smaller_parts_and_at_last_with_layers_run_twice() {
+        let learner = learner();
+        let mut last = fit(&learner, LOAD, None).unwrap();
+        let mut ways = Vec::new();
+        while let Ok(less) = fit(&learner, LOAD, Some(last.bytes - 1)) {
+            assert!(less.bytes < last.bytes);
+            ways.push((less.keep, less.tokens));
+            last = less;
+        }
+        let expected = [(Keep::Steps, 200), (Keep::Steps, 100), (Keep::Inputs, 100)];
+        assert_eq!(ways, expected);
+    }
+
+    #[test]
+    fn with_too_little_it_is_told_what_is_needed() {
+        let error = fit(&learner(), LOAD, Some(1000)).unwrap_err();
+        assert!(matches!(error, Error::Memory { available: 1000, needed: 1001.. }), "{error:?}");
+    }
+
+    #[test]
+    fn the_free_memory_is_read_from_the_line_that_tells_it() {
+        let text = "MemTotal:  16384000 kB\nMemFree: 1 kB\nMemAvailable:    2048 kB\n";
+        assert_eq!(free_memory(text), Some(2048 * 1024));
+        assert_eq!(free_memory("MemTotal: 1 kB\n"), None);
+    }
+}
