@@ -4,6 +4,7 @@
 //! are and however wide the machine's vectors, so that the same input gives the same bits.
 
 mod attention;
+mod gemv;
 mod lanes;
 #[cfg(feature = "train")]
 mod log_probs;
@@ -15,6 +16,7 @@ mod swiglu;
 #[cfg(feature = "train")]
 pub(crate) use self::attention::attention_back;
 pub(crate) use self::attention::{Span, attention};
+pub(crate) use self::gemv::{FEW, few_rows, many_rows, widen};
 use self::lanes::{add_scaled, dot};
 #[cfg(feature = "train")]
 pub(crate) use self::log_probs::{log_probs, log_probs_back};

@@ -6,7 +6,6 @@ use std::ops::Range;
 use crate::config::{Config, Module};
 use crate::error::{Error, Result};
 use crate::kernels::{self, Span};
-use crate::matmul::{View, product};
 use crate::rope::Angles;
 use crate::tensor::{Tensor, Tensors};
 
@@ -57,7 +56,7 @@ struct Linear {
 impl Linear {
     /// `x · weightᵀ`
     fn product(&self, x: &[f32]) -> Vec<f32> {
-        project(x, &self.weight)
+        self.weight.product(x)
     }
 
     /// `x · weightᵀ + bias`, and what an adapter adds.
@@ -77,12 +76,6 @@ impl Linear {
 
 /// Joins the queries of a layer to its keys and values.
 type Attend<'a> = dyn FnMut(usize, &[f32], &[f32], &[f32]) -> Vec<f32> + 'a;
-
-/// `x · weightᵀ`
-fn project(x: &[f32], weight: &Tensor) -> Vec<f32> {
-    let width = weight.width();
-    product(View::of(x, width), View::of(weight.values(), width).transposed())
-}
 
 impl Network {
     /// Puts a network together from the tensors of `file`; those it has no use for are left aside.
@@ -135,9 +128,16 @@ impl Network {
             .chain(&mut self.head)
     }
 
+    /// The same network to be trained, or to be trained upon: its weights are floats.
+    #[cfg(feature = "train")]
+    pub(crate) fn widened(mut self) -> Self {
+        self.tensors_mut().for_each(Tensor::widen);
+        self
+    }
+
     /// What comes next after each row of `hidden`: one logit per token of the vocabulary.
     fn logits(&self, hidden: &[f32]) -> Vec<f32> {
-        project(hidden, self.head())
+        self.head().product(hidden)
     }
 
     fn head(&self) -> &Tensor {
@@ -146,6 +146,16 @@ impl Network {
 
     /// Takes `tokens` in and returns the logits of what comes after the last of them.
     pub(crate) fn advance(
+        &self,
+        tokens: &[u32],
+        tuning: Option<Tuning<'_>>,
+        cache: &mut Cache,
+    ) -> Vec<f32> {
+        // On a thread of the pool: from outside, each product would wait for one to wake up.
+        rayon::scope(|_| self.advance_here(tokens, tuning, cache))
+    }
+
+    fn advance_here(
         &self,
         tokens: &[u32],
         tuning: Option<Tuning<'_>>,
@@ -176,7 +186,7 @@ impl Network {
     fn embed(&self, tokens: &[u32]) -> Vec<f32> {
         let mut x = Vec::with_capacity(tokens.len() * self.config.hidden);
         for token in tokens {
-            x.extend_from_slice(self.embedding.row(*token as usize));
+            self.embedding.push_row(*token as usize, &mut x);
         }
         x
     }

@@ -197,7 +197,7 @@ pub(crate) fn scales(bytes: &[u8]) -> [(u8, u8); 8] {
 }
 
 /// The `f16` at a place.
-pub(crate) fn half_at(bytes: &[u8], at: usize) -> f32 {
+fn half_at(bytes: &[u8], at: usize) -> f32 {
     f16::from_le_bytes([bytes[at], bytes[at + 1]]).to_f32()
 }
 
@@ -206,8 +206,35 @@ const SMALL: usize = 32;
 const LARGE: usize = 256;
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// Blocks of random values, whose scales are numbers less than one.
+    pub(crate) fn random_blocks(dtype: Dtype, values: usize, seed: u64) -> Vec<u8> {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let (per_block, bytes) = dtype.block();
+        let scales: &[usize] = match dtype {
+            Dtype::F32 => {
+                return (0..values).flat_map(|_| (rng.f32() - 0.5).to_le_bytes()).collect();
+            }
+            Dtype::F16 => &[0],
+            Dtype::Bf16 => {
+                let value = |_| bf16::from_f32(rng.f32() - 0.5).to_le_bytes();
+                return (0..values).flat_map(value).collect();
+            }
+            Dtype::Q8_0 | Dtype::Q4_0 | Dtype::Q5_0 => &[0],
+            Dtype::Q4_1 | Dtype::Q5_1 | Dtype::Q4K | Dtype::Q5K => &[0, 2],
+            Dtype::Q6K => &[208],
+        };
+        let mut blocks: Vec<u8> = (0..values / per_block * bytes).map(|_| rng.u8(..)).collect();
+        for block in blocks.chunks_exact_mut(bytes) {
+            for at in scales {
+                let scale = f16::from_f32(rng.f32() - 0.5).to_le_bytes();
+                block[*at..at + 2].copy_from_slice(&scale);
+            }
+        }
+        blocks
+    }
 
     /// The values of one block with the scale 2 and, where there is one, the least value 0.5.
     fn values(dtype: Dtype, bytes: &[u8]) -> Vec<f32> {

@@ -5,14 +5,18 @@ use std::collections::BTreeMap;
 #[cfg(feature = "train")]
 use std::{collections::HashMap, path::Path};
 
-use half::{bf16, f16};
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+#[cfg(feature = "train")]
+use half::f16;
+#[cfg(feature = "train")]
+use safetensors::tensor::TensorView;
+use safetensors::{SafeTensorError, SafeTensors};
 use serde::Deserialize;
 
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::files::{ModelFiles, WEIGHTS, WEIGHTS_INDEX};
 use crate::gguf::Gguf;
+use crate::quant::Dtype;
 use crate::tensor::{Tensor, Tensors};
 
 /// The fields of an index that this engine reads.
@@ -42,19 +46,25 @@ fn read_safetensors(files: &ModelFiles) -> Result<Tensors> {
 pub(crate) fn read_file(files: &ModelFiles, name: &str) -> Result<Tensors> {
     let file = files.display(name);
     let bytes = files.open(name)?;
-    let damaged = |source: safetensors::SafeTensorError| Error::Weights {
-        file: file.clone(),
-        source: source.into(),
-    };
+    let damaged =
+        |source: SafeTensorError| Error::Weights { file: file.clone(), source: source.into() };
+    // This checks that the tensors fill the file, which the header alone does not tell.
+    SafeTensors::deserialize(&bytes).map_err(damaged)?;
+    let (header, metadata) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;
+    let start = LENGTH + header;
     let mut tensors = Tensors::new();
-    for (tensor, view) in SafeTensors::deserialize(&bytes).map_err(damaged)?.iter() {
-        let values = values(&view).ok_or_else(|| Error::TensorType {
+    for (tensor, info) in metadata.tensors() {
+        let dtype = dtype(info.dtype).ok_or_else(|| Error::TensorType {
             file: file.clone(),
-            tensor: tensor.to_owned(),
-            found: view.dtype().to_string(),
+            tensor: tensor.clone(),
+            found: info.dtype.to_string(),
             known: "F32, F16 and BF16",
         })?;
-        tensors.insert(tensor.to_owned(), Tensor::new(view.shape().to_vec(), values));
+        let (from, to) = info.data_offsets;
+        let data = bytes.part(start + from..start + to);
+        let read = data.and_then(|data| Tensor::stored(info.shape.clone(), dtype, data));
+        let read = read.ok_or_else(|| damaged(SafeTensorError::InvalidOffset(tensor.clone())))?;
+        tensors.insert(tensor, read);
     }
     Ok(tensors)
 }
@@ -79,20 +89,18 @@ fn names(files: &ModelFiles) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// The values of a tensor; `None` if they are not floats that this engine knows.
-fn values(view: &TensorView<'_>) -> Option<Vec<f32>> {
-    let data = view.data();
-    let pairs = || data.chunks_exact(2).map(|bytes| [bytes[0], bytes[1]]);
-    Some(match view.dtype() {
-        Dtype::F32 => {
-            let fours = data.chunks_exact(4).map(|it| [it[0], it[1], it[2], it[3]]);
-            fours.map(f32::from_le_bytes).collect()
-        }
-        Dtype::F16 => pairs().map(|bytes| f16::from_le_bytes(bytes).to_f32()).collect(),
-        Dtype::BF16 => pairs().map(|bytes| bf16::from_le_bytes(bytes).to_f32()).collect(),
-        _ => return None,
-    })
+/// The type of a tensor, if it is one of floats that this engine knows.
+fn dtype(stated: safetensors::Dtype) -> Option<Dtype> {
+    match stated {
+        safetensors::Dtype::F32 => Some(Dtype::F32),
+        safetensors::Dtype::F16 => Some(Dtype::F16),
+        safetensors::Dtype::BF16 => Some(Dtype::Bf16),
+        _ => None,
+    }
 }
+
+/// How many bytes the length of a header takes.
+const LENGTH: usize = 8;
 
 /// Writes the tensors of a model as `f16`.
 ///
@@ -115,7 +123,7 @@ pub(crate) fn write<'t>(
         let bytes: Vec<u8> = half.flat_map(f16::to_le_bytes).collect();
         halves.push((name, tensor.shape().to_vec(), bytes));
     }
-    write_file(&halves, Dtype::F16, &path)
+    write_file(&halves, safetensors::Dtype::F16, &path)
 }
 
 /// Writes tensors as `f32`.
@@ -128,7 +136,7 @@ pub(crate) fn write_f32<'t>(
     let tensors = tensors.into_iter();
     let all: Vec<Stored> =
         tensors.map(|(name, it)| (name, it.shape().to_vec(), bytes(it))).collect();
-    write_file(&all, Dtype::F32, path)
+    write_file(&all, safetensors::Dtype::F32, path)
 }
 
 /// A tensor's name, shape and bytes.
@@ -136,8 +144,8 @@ pub(crate) fn write_f32<'t>(
 type Stored = (String, Vec<usize>, Vec<u8>);
 
 #[cfg(feature = "train")]
-fn write_file(tensors: &[Stored], dtype: Dtype, path: &Path) -> Result<()> {
-    let damaged = |source: safetensors::SafeTensorError| Error::Weights {
+fn write_file(tensors: &[Stored], dtype: safetensors::Dtype, path: &Path) -> Result<()> {
+    let damaged = |source: SafeTensorError| Error::Weights {
         file: path.display().to_string(),
         source: source.into(),
     };
@@ -155,6 +163,10 @@ fn write_file(tensors: &[Stored], dtype: Dtype, path: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use std::path::Path;
+
+    use half::{bf16, f16};
+    use safetensors::Dtype;
+    use safetensors::tensor::TensorView;
 
     use super::*;
 

@@ -79,8 +79,8 @@ impl Gguf {
     }
 
     /// The bytes of a tensor, as they lie in the file.
-    pub(super) fn data(&self, tensor: &Stored) -> &[u8] {
-        &self.bytes[tensor.range.clone()]
+    pub(super) fn data(&self, tensor: &Stored) -> Option<Bytes> {
+        self.bytes.part(tensor.range.clone())
     }
 
     pub(super) fn text(&self, key: &str) -> Result<Option<&str>> {

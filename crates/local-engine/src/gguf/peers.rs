@@ -20,35 +20,35 @@ struct Expected {
 }
 
 macro_rules! models {
-    ($($test:ident: $name:literal within $tolerance:literal,)*) => {$(
+    ($($test:ident: $name:literal within $plain:literal and $own:literal,)*) => {$(
         #[test]
         #[ignore = "`cargo xtask test` runs it, with the files that it makes"]
         fn $test() {
-            check($name, $tolerance);
+            check($name, $plain, $own);
         }
     )*};
 }
 
-// llama.cpp itself computes with activations of eight bits, where weights are quantised.
+// Where weights are quantised, both round what they multiply them by to eight bits.
 models! {
-    f32_with_a_tied_head_is_as_in_llama_cpp: "llama-f32" within 1e-4,
-    f16_with_stretched_positions_is_as_in_llama_cpp: "llama-f16" within 5e-3,
-    bf16_and_sentence_piece_are_as_in_llama_cpp: "llama-bf16" within 2e-2,
-    q8_0_and_qwen_2_are_as_in_llama_cpp: "qwen2-q8_0" within 6e-2,
-    q4_0_and_qwen_3_are_as_in_llama_cpp: "qwen3-q4_0" within 6e-2,
-    q4_1_is_as_in_llama_cpp: "llama-q4_1" within 6e-2,
-    q5_0_is_as_in_llama_cpp: "llama-q5_0" within 6e-2,
-    q5_1_is_as_in_llama_cpp: "llama-q5_1" within 6e-2,
-    q4_k_is_as_in_llama_cpp: "llama-q4_k" within 6e-2,
-    q5_k_and_qwen_2_are_as_in_llama_cpp: "qwen2-q5_k" within 6e-2,
-    q6_k_is_as_in_llama_cpp: "llama-q6_k" within 6e-2,
+    f32_with_a_tied_head_is_as_in_llama_cpp: "llama-f32" within 1e-4 and 1e-4,
+    f16_with_stretched_positions_is_as_in_llama_cpp: "llama-f16" within 1e-4 and 5e-3,
+    bf16_and_sentence_piece_are_as_in_llama_cpp: "llama-bf16" within 1e-4 and 2e-2,
+    q8_0_and_qwen_2_are_as_in_llama_cpp: "qwen2-q8_0" within 5e-2 and 5e-2,
+    q4_0_and_qwen_3_are_as_in_llama_cpp: "qwen3-q4_0" within 5e-2 and 5e-2,
+    q4_1_is_as_in_llama_cpp: "llama-q4_1" within 5e-2 and 5e-2,
+    q5_0_is_as_in_llama_cpp: "llama-q5_0" within 5e-2 and 5e-2,
+    q5_1_is_as_in_llama_cpp: "llama-q5_1" within 5e-2 and 5e-2,
+    q4_k_is_as_in_llama_cpp: "llama-q4_k" within 5e-2 and 5e-2,
+    q5_k_and_qwen_2_are_as_in_llama_cpp: "qwen2-q5_k" within 5e-2 and 5e-2,
+    q6_k_is_as_in_llama_cpp: "llama-q6_k" within 5e-2 and 8e-2,
 }
 
 /// Compares the tokens of a prompt, and the logits after each token of it and of some more.
 ///
-/// They are to be those of the same numbers as `f32`, and within the tolerance, which is in terms of
-/// how far logits are apart, those that llama.cpp computes from the file itself.
-fn check(name: &str, tolerance: f64) {
+/// They are to be those of the same numbers as `f32`, and those that llama.cpp computes from the file
+/// itself, each within a share of how large they are.
+fn check(name: &str, plain: f64, own: f64) {
     let folder = made().join("models");
     let expected = std::fs::read(folder.join(format!("{name}.json"))).unwrap();
     let Expected { messages, prompt, more } = serde_json::from_slice(&expected).unwrap();
@@ -62,9 +62,7 @@ fn check(name: &str, tolerance: f64) {
         .chain(&more)
         .map(|token| model.network.advance(&[*token], None, &mut cache))
         .collect();
-    for (file, tolerance) in
-        [(format!("{name}.plain.f32"), 1e-4), (format!("{name}.f32"), tolerance)]
-    {
+    for (file, tolerance) in [(format!("{name}.plain.f32"), plain), (format!("{name}.f32"), own)] {
         let theirs = std::fs::read(folder.join(&file)).unwrap();
         let theirs = theirs.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
         let theirs: Vec<f32> = theirs.collect();

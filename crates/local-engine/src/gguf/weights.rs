@@ -4,14 +4,15 @@ use super::Gguf;
 use super::header::Stored;
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::quant::dequantize;
+use crate::quant::Dtype;
 use crate::tensor::{Tensor, Tensors};
 
 impl Gguf {
     /// What the rates of the rotary embedding are divided by, where a tensor says so.
     pub(super) fn rope_divisors(&self) -> Result<Option<Vec<f32>>> {
         const NAME: &str = "rope_freqs.weight";
-        self.tensor(NAME).map(|tensor| self.values(NAME, tensor)).transpose()
+        let Some(stored) = self.tensor(NAME) else { return Ok(None) };
+        Ok(Some(self.read(NAME, stored, None)?.values().to_vec()))
     }
 
     /// Reads the tensors that a model of this shape has, those that are there.
@@ -21,31 +22,36 @@ impl Gguf {
         for (name, _) in config.tensors() {
             let stored_name = stored_name(&name);
             let Some(stored) = self.tensor(&stored_name) else { continue };
-            let mut values = self.values(&stored_name, stored)?;
             let heads = match name.split('.').nth(4) {
                 Some("q_proj") if is_permuted => Some(config.heads.query),
                 Some("k_proj") if is_permuted => Some(config.heads.key),
                 _ => None,
             };
-            let rows = stored.shape.first().copied().unwrap_or(1);
-            if let Some(heads) = heads.filter(|heads| rows.is_multiple_of(heads * 2) && rows > 0) {
-                values = in_halves(&values, rows, rows / heads);
-            }
-            tensors.insert(name, Tensor::new(stored.shape.clone(), values));
+            tensors.insert(name, self.read(&stored_name, stored, heads)?);
         }
         Ok(tensors)
     }
 
-    fn values(&self, name: &str, tensor: &Stored) -> Result<Vec<f32>> {
-        let dtype = tensor.dtype.map_err(|number| Error::TensorType {
+    /// Reads a tensor; the rows of so many heads are those of the same pairs, in another order.
+    fn read(&self, name: &str, stored: &Stored, heads: Option<usize>) -> Result<Tensor> {
+        let dtype = self.dtype(name, stored)?;
+        let mut bytes = self.data(stored);
+        let rows = stored.shape.first().copied().unwrap_or(1);
+        let heads = heads.filter(|heads| rows > 0 && rows.is_multiple_of(heads * 2));
+        if let (Some(data), Some(heads)) = (&bytes, heads) {
+            bytes = Some(in_halves(data, rows, rows / heads).into());
+        }
+        let tensor = bytes.and_then(|it| Tensor::stored(stored.shape.clone(), dtype, it));
+        tensor.ok_or_else(|| self.wrong(format!("tensor {name}"), "is not of its own shape"))
+    }
+
+    fn dtype(&self, name: &str, tensor: &Stored) -> Result<Dtype> {
+        tensor.dtype.map_err(|number| Error::TensorType {
             file: self.file.clone(),
             tensor: name.to_owned(),
             found: format!("{number} of ggml"),
             known: "F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K and Q6_K",
-        })?;
-        let mut values = vec![0.0; tensor.shape.iter().product()];
-        dequantize(dtype, self.data(tensor), &mut values);
-        Ok(values)
+        })
     }
 }
 
@@ -64,9 +70,11 @@ fn stored_name(name: &str) -> String {
 
 /// The rows of heads whose pairs turn as halves, of ones whose pairs lie side by side.
 ///
+/// A row is some values, whatever they are: those of stored weights are bytes.
+///
 /// llama.cpp's converter lays value `i` of a head beside value `i + dim / 2`, for models that it
 /// calls `llama` only (`permute` in its `conversion/llama.py`).
-fn in_halves(values: &[f32], rows: usize, dim: usize) -> Vec<f32> {
+fn in_halves<T: Copy>(values: &[T], rows: usize, dim: usize) -> Vec<T> {
     let width = values.len() / rows;
     let half = dim / 2;
     let mut out = Vec::with_capacity(values.len());

@@ -221,7 +221,7 @@ fn row_lengths(weight: &Tensor, a: &Tensor, b: &Tensor, scale: f32) -> Vec<f32> 
 /// `weight + scale · b · a`
 fn whole(weight: &Tensor, a: &Tensor, b: &Tensor, scale: f32) -> Vec<f32> {
     let (from, rank) = (a.width(), b.width());
-    let mut whole = weight.values().to_vec();
+    let mut whole = weight.to_vec();
     let place = Place::of(&mut whole, from).adding().scaled(scale);
     place.product(View::of(b.values(), rank), View::of(a.values(), from));
     whole

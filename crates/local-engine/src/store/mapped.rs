@@ -44,6 +44,16 @@ impl Bytes {
         }
     }
 
+    /// Some of these bytes; `None` if there are not so many.
+    pub(crate) fn part(&self, range: Range<usize>) -> Option<Self> {
+        let is_within = range.start <= range.end && range.end <= self.range.len();
+        let start = self.range.start;
+        is_within.then(|| Self {
+            owner: self.owner.clone(),
+            range: start + range.start..start + range.end,
+        })
+    }
+
     fn whole(owner: Owner) -> Self {
         let range = 0..owner.bytes().len();
         Self { owner, range }
@@ -113,6 +123,16 @@ mod tests {
             Bytes::open(folder.path().join("b").as_path()).unwrap_err().kind(),
             io::ErrorKind::NotFound
         );
+    }
+
+    #[test]
+    fn a_part_of_a_part_is_a_part() {
+        let bytes = Bytes::from(&b"weights"[..]);
+        let part = bytes.part(1..5).unwrap();
+        assert_eq!((&*part, &*part.part(1..3).unwrap()), (&b"eigh"[..], &b"ig"[..]));
+        assert!(part.part(1..5).is_none());
+        let (start, end) = (3, 2);
+        assert!(part.part(start..end).is_none());
     }
 
     #[test]

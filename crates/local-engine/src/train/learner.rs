@@ -16,11 +16,12 @@ pub(crate) struct Learner {
 impl Learner {
     /// Trains all weights.
     pub(crate) fn full(network: Network) -> Self {
-        Self { network, adapter: None, keep: Keep::Steps }
+        Self { network: network.widened(), adapter: None, keep: Keep::Steps }
     }
 
     /// Trains an adapter, and leaves the network as it is.
     pub(crate) fn beside(network: Network, mut adapter: Adapter) -> Self {
+        let network = network.widened();
         adapter.measure(&network);
         Self { network, adapter: Some(adapter), keep: Keep::Steps }
     }

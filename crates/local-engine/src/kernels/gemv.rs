@@ -1,0 +1,282 @@
+//! Products of stored matrices with a few rows, as in decoding.
+//!
+//! Each weight is read once from where it lies, whatever type it is of. What quantised weights are
+//! multiplied by is rounded to eight bits first, in groups of 32 with a scale each, as llama.cpp
+//! does, so that most of the work is on small whole numbers. A result depends on its own row of the
+//! matrix and its own row of `x` alone: not on how many there are, nor on the number of threads.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+
+use rayon::prelude::*;
+
+use super::lanes::dot;
+use crate::matmul::{View, product};
+use crate::quant::{Dtype, dequantize};
+
+/// `x · matrixᵀ` for up to [`FEW`] rows of `x`; the matrix has rows of `cols` values of this type.
+///
+/// # Panics
+///
+/// If the bytes are not whole rows, or `x` is not.
+pub(crate) fn few_rows(dtype: Dtype, matrix: &[u8], cols: usize, x: &[f32]) -> Vec<f32> {
+    let width = dtype.row_bytes(cols).unwrap_or(0);
+    assert!(width > 0 && matrix.len().is_multiple_of(width), "whole rows of {}", dtype.name());
+    assert!(x.len().is_multiple_of(cols), "whole rows of {cols}");
+    let (rows, count) = (matrix.len() / width, x.len() / cols);
+    let input = Input::new(dtype, x, cols);
+    let mut products = vec![0.0; rows * count];
+    let task = |(products, matrix): (&mut [f32], &[u8])| {
+        multiply(dtype, matrix, cols, &input, products);
+    };
+    let (some, bytes) = (count * ROWS, width * ROWS);
+    if matrix.len() <= SMALL {
+        task((&mut products, matrix));
+    } else {
+        products.par_chunks_mut(some).zip(matrix.par_chunks(bytes)).for_each(task);
+    }
+    if count == 1 {
+        return products;
+    }
+    // The products of one row of the matrix lie side by side.
+    let mut out = Vec::with_capacity(products.len());
+    for nth in 0..count {
+        out.extend(products.iter().skip(nth).step_by(count));
+    }
+    out
+}
+
+/// `x · matrixᵀ` for many rows of `x`: the matrix is widened part by part, and multiplied as floats.
+///
+/// # Panics
+///
+/// If the bytes are not whole rows, or `x` is not.
+pub(crate) fn many_rows(dtype: Dtype, matrix: &[u8], cols: usize, x: &[f32]) -> Vec<f32> {
+    let width = dtype.row_bytes(cols).unwrap_or(0);
+    assert!(width > 0 && matrix.len().is_multiple_of(width), "whole rows of {}", dtype.name());
+    let (rows, count) = (matrix.len() / width, x.len() / cols);
+    let mut out = vec![0.0; rows * count];
+    let mut floats = vec![0.0; PANEL.min(rows) * cols];
+    for (nth, panel) in matrix.chunks(width * PANEL).enumerate() {
+        let floats = &mut floats[..panel.len() / width * cols];
+        floats
+            .par_chunks_mut(cols * ROWS)
+            .zip(panel.par_chunks(width * ROWS))
+            .for_each(|(floats, panel)| widen(dtype, panel, floats));
+        let part = product(View::of(x, cols), View::of(floats, cols).transposed());
+        let wide = floats.len() / cols;
+        for (out, part) in out.chunks_exact_mut(rows).zip(part.chunks_exact(wide)) {
+            out[nth * PANEL..][..wide].copy_from_slice(part);
+        }
+    }
+    out
+}
+
+/// The values of whole blocks, to the last bit or two what [`dequantize`] makes of them.
+///
+/// # Panics
+///
+/// If `out` is not as long as the blocks have values.
+pub(crate) fn widen(dtype: Dtype, blocks: &[u8], out: &mut [f32]) {
+    let (values, bytes) = dtype.block();
+    assert_eq!(blocks.len() * values, out.len() * bytes, "whole blocks, and room for each value");
+    #[cfg(target_arch = "x86_64")]
+    if avx2::is_there() {
+        return avx2::widen(dtype, blocks, out);
+    }
+    dequantize(dtype, blocks, out);
+}
+
+/// What a matrix is multiplied by.
+enum Input<'x> {
+    Floats(&'x [f32]),
+    /// For weights that are quantised.
+    Groups(Vec<Group>),
+}
+
+impl<'x> Input<'x> {
+    fn new(dtype: Dtype, x: &'x [f32], cols: usize) -> Self {
+        match dtype {
+            Dtype::F32 | Dtype::F16 | Dtype::Bf16 => Self::Floats(x),
+            _ => {
+                debug_assert!(cols.is_multiple_of(GROUP));
+                Self::Groups(x.as_chunks().0.iter().map(Group::new).collect())
+            }
+        }
+    }
+
+    /// The values that the products are of.
+    fn values(&self) -> Vec<f32> {
+        match self {
+            Self::Floats(x) => x.to_vec(),
+            Self::Groups(groups) => groups.iter().flat_map(Group::values).collect(),
+        }
+    }
+}
+
+/// Values rounded to eight bits.
+#[derive(Clone, Debug)]
+#[repr(C, align(16))]
+struct Group {
+    values: [i8; GROUP],
+    scale: f32,
+    /// The sum of each half of the values, scaled.
+    sums: [f32; 2],
+}
+
+impl Group {
+    fn new(x: &[f32; GROUP]) -> Self {
+        let greatest =
+            x.iter().fold(0.0_f32, |most, x| if x.abs() > most { x.abs() } else { most });
+        let scale = greatest / 127.0;
+        let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
+        let values = x.map(|x| (x * inverse).round_ties_even() as i8);
+        let sum = |half: &[i8]| half.iter().map(|it| i32::from(*it)).sum::<i32>() as f32 * scale;
+        let (first, second) = values.split_at(GROUP / 2);
+        let sums = [sum(first), sum(second)];
+        Self { values, scale, sums }
+    }
+
+    fn values(&self) -> impl Iterator<Item = f32> {
+        self.values.iter().map(|it| f32::from(*it) * self.scale)
+    }
+}
+
+/// The products of some rows of a matrix with each row of the input, side by side.
+fn multiply(dtype: Dtype, matrix: &[u8], cols: usize, input: &Input<'_>, products: &mut [f32]) {
+    #[cfg(target_arch = "x86_64")]
+    if avx2::is_there() {
+        return avx2::multiply(dtype, matrix, cols, input, products);
+    }
+    portable(dtype, matrix, cols, input, products);
+}
+
+/// The same on any machine.
+fn portable(dtype: Dtype, matrix: &[u8], cols: usize, input: &Input<'_>, products: &mut [f32]) {
+    let x = input.values();
+    let (count, width) = (x.len() / cols, dtype.row_bytes(cols).unwrap_or(1));
+    let mut row = vec![0.0; cols];
+    for (bytes, products) in matrix.chunks_exact(width).zip(products.chunks_exact_mut(count)) {
+        dequantize(dtype, bytes, &mut row);
+        for (product, x) in products.iter_mut().zip(x.chunks_exact(cols)) {
+            *product = dot(&row, x);
+        }
+    }
+}
+
+/// The most rows that go this way; for more, weights are better widened once for all of them.
+pub(crate) const FEW: usize = 8;
+/// How many values are rounded together.
+const GROUP: usize = 32;
+/// Rows of the matrix that one task takes.
+const ROWS: usize = 32;
+/// Rows of the matrix that are widened at once.
+const PANEL: usize = 256;
+/// A matrix of so many bytes is not worth a second thread.
+const SMALL: usize = 1 << 16;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::kernels::tests::noise;
+    use crate::quant::tests::random_blocks;
+
+    const ALL: [Dtype; 11] = [
+        Dtype::F32,
+        Dtype::F16,
+        Dtype::Bf16,
+        Dtype::Q8_0,
+        Dtype::Q4_0,
+        Dtype::Q4_1,
+        Dtype::Q5_0,
+        Dtype::Q5_1,
+        Dtype::Q4K,
+        Dtype::Q5K,
+        Dtype::Q6K,
+    ];
+
+    fn any_dtype() -> impl Strategy<Value = Dtype> {
+        prop::sample::select(ALL.to_vec())
+    }
+
+    proptest! {
+        #[test]
+        fn every_kernel_agrees_with_the_portable_one(
+            dtype in any_dtype(), seed: u64, rows in 1_usize..40, blocks in 1_usize..4, count in 1..=FEW,
+        ) {
+            // Rows of floats need not be of whole vectors.
+            let cols = if dtype.block().0 == 1 { blocks * 37 } else { blocks * dtype.block().0 };
+            let matrix = random_blocks(dtype, rows * cols, seed);
+            let x = noise(seed, count * cols);
+            let input = Input::new(dtype, &x, cols);
+            let (mut found, mut expected) = (vec![0.0; rows * count], vec![0.0; rows * count]);
+            multiply(dtype, &matrix, cols, &input, &mut found);
+            portable(dtype, &matrix, cols, &input, &mut expected);
+            // Sums in another order may differ by some units in the last place of the terms.
+            let mut weights = vec![0.0; rows * cols];
+            dequantize(dtype, &matrix, &mut weights);
+            let most = weights.iter().fold(0.0_f32, |most, it| most.max(it.abs()));
+            let tolerance = most * cols as f32 * 1e-6;
+            for (found, expected) in found.iter().zip(&expected) {
+                prop_assert!((found - expected).abs() <= tolerance, "{found} and {expected}");
+            }
+        }
+
+        #[test]
+        fn widened_weights_are_what_they_stand_for(
+            dtype in any_dtype(), seed: u64, blocks in 1_usize..40,
+        ) {
+            let values = blocks * dtype.block().0;
+            let matrix = random_blocks(dtype, values, seed);
+            let (mut found, mut expected) = (vec![0.0; values], vec![0.0; values]);
+            widen(dtype, &matrix, &mut found);
+            dequantize(dtype, &matrix, &mut expected);
+            let most = expected.iter().fold(0.0_f32, |most, it| most.max(it.abs()));
+            for (found, expected) in found.iter().zip(&expected) {
+                prop_assert!((found - expected).abs() <= most * 3e-7, "{found} and {expected}");
+            }
+        }
+
+        #[test]
+        fn many_rows_and_few_differ_by_what_was_rounded(
+            dtype in any_dtype(), seed: u64, rows in 1_usize..600, count in 1..=FEW,
+        ) {
+            let cols = 256;
+            let matrix = random_blocks(dtype, rows * cols, seed);
+            let x = noise(seed, count * cols);
+            let many = many_rows(dtype, &matrix, cols, &x);
+            let few = few_rows(dtype, &matrix, cols, &x);
+            let size = |x: &mut dyn Iterator<Item = f32>| x.map(|x| x * x).sum::<f32>().sqrt();
+            let off = size(&mut many.iter().zip(&few).map(|(a, b)| a - b));
+            prop_assert!(off <= 0.02 * size(&mut many.iter().copied()), "off by {off}");
+        }
+
+        #[test]
+        fn a_row_gives_the_same_bits_whatever_is_beside_it(
+            dtype in any_dtype(), seed: u64, rows in 1_usize..80, count in 2..=FEW, nth in 0..FEW,
+        ) {
+            let (cols, nth) = (256, nth % count);
+            let matrix = random_blocks(dtype, rows * cols, seed);
+            let x = noise(seed, count * cols);
+            let together = few_rows(dtype, &matrix, cols, &x);
+            let alone = few_rows(dtype, &matrix, cols, &x[nth * cols..][..cols]);
+            prop_assert_eq!(&together[nth * rows..][..rows], &alone[..]);
+            let last = few_rows(dtype, &matrix[matrix.len() / rows * (rows - 1)..], cols, &x);
+            prop_assert_eq!(together[rows * count - 1], last[count - 1]);
+        }
+    }
+
+    #[test]
+    fn rounding_to_eight_bits_keeps_what_it_can() {
+        for seed in 0..100 {
+            let x = noise(seed, GROUP);
+            let group = Group::new(x[..].try_into().unwrap());
+            for (found, expected) in group.values().zip(&x) {
+                assert!((found - expected).abs() <= group.scale * 0.501);
+            }
+        }
+        assert_eq!(Group::new(&[0.0; GROUP]).values().sum::<f32>(), 0.0);
+    }
+}
