@@ -220,7 +220,6 @@ impl Config {
     }
 
     /// How many numbers the model has.
-    #[cfg(feature = "train")]
     pub(crate) fn parameters(&self) -> usize {
         self.tensors().iter().map(|(_, shape)| shape.iter().product::<usize>()).sum()
     }

@@ -17,6 +17,7 @@ use tokio::sync::{Semaphore, mpsc};
 
 use crate::engine::work::work;
 use crate::error::{Error, Result};
+use crate::info::ModelInfo;
 use crate::models::Models;
 use crate::request::{self, Task};
 #[cfg(feature = "train")]
@@ -105,6 +106,52 @@ impl Engine {
     #[must_use]
     pub fn trainer(&self) -> LocalTrainer {
         self.trainer.clone()
+    }
+
+    /// Adds a model that lies in a folder or in a GGUF file, which stays where it is.
+    ///
+    /// The whole model is checked first, but for the values of its weights; whatever would keep it
+    /// from being loaded is an error here, and then nothing is added. That takes as long as reading
+    /// the tokenizer.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ModelName`] and [`Error::ModelExists`] for the id, [`Error::NotAModel`] for the
+    /// path, and what is wrong with a file of the model, by its name.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let engine = local_engine::Engine::open("home")?;
+    /// let model = engine.add_model("SmolLM2-135M-Instruct".as_ref(), &"smol".into())?;
+    /// println!("{} parameters", model.parameters);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn add_model(&self, path: &Path, id: &ModelId) -> Result<ModelInfo> {
+        self.models.add(path, id)
+    }
+
+    /// Describes a model, and checks it as [`add_model`](Self::add_model) does.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Request`] if there is none of this id, and what is wrong with its files.
+    pub fn model_info(&self, id: &ModelId) -> Result<ModelInfo> {
+        self.models.info(id)
+    }
+
+    /// Removes a model: the link to it, or its files if they lie in the engine's home folder.
+    ///
+    /// Answers that are under way go on.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Request`] if there is none of this id, [`Error::BuiltIn`] if it is part of the
+    /// program, [`Error::Io`] if its files cannot be removed.
+    pub fn remove_model(&self, id: &ModelId) -> Result<()> {
+        self.models.remove(id)
     }
 
     /// Starts on an answer; returns once it is clear that there will be one.

@@ -140,6 +140,30 @@ pub enum Error {
         /// How many there are.
         available: u64,
     },
+    /// A model cannot have this name.
+    #[error("{name:?} is no name for a model; use letters, digits, dots, - and _ only")]
+    ModelName {
+        /// The name.
+        name: String,
+    },
+    /// There is a model of this name.
+    #[error("there is a model {id} already; choose another name, or remove it first")]
+    ModelExists {
+        /// Its id.
+        id: String,
+    },
+    /// What is to be added is nothing that models lie in.
+    #[error("{} is neither a folder nor a GGUF file", path.display())]
+    NotAModel {
+        /// What was named.
+        path: PathBuf,
+    },
+    /// The model is part of the program.
+    #[error("{id} is part of the program and cannot be removed")]
+    BuiltIn {
+        /// Its id.
+        id: String,
+    },
     /// A loss or a gradient left the range of numbers while training.
     #[error("training diverged at step {step}; lower the learning rate")]
     Diverged {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::gguf::Gguf;
@@ -26,6 +26,14 @@ impl ModelFiles {
         match self {
             Self::Folder(path) | Self::Gguf(path) => path.display().to_string(),
             Self::Embedded(model, _) => (*model).to_owned(),
+        }
+    }
+
+    /// The folder, or the one file; `None` for those in the program.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Folder(path) | Self::Gguf(path) => Some(path),
+            Self::Embedded(..) => None,
         }
     }
 

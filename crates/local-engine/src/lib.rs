@@ -9,6 +9,7 @@ mod gguf;
 #[cfg(feature = "json")]
 mod grammar;
 mod image_facts;
+mod info;
 mod kernels;
 mod matmul;
 mod model;
@@ -31,5 +32,6 @@ mod weights;
 
 pub use crate::engine::Engine;
 pub use crate::error::{BoxError, Error, Result};
+pub use crate::info::ModelInfo;
 #[cfg(feature = "train")]
 pub use crate::train::{BaseModel, BaseModelReport, LocalTrainer};

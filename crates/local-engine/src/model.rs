@@ -17,6 +17,7 @@ use crate::grammar::Vocabulary;
 use crate::network::{Adapter, Cache, Network, Tuning};
 use crate::peft;
 use crate::template::{Ask, ChatTemplate, Turn};
+use crate::tensor::Tensor;
 use crate::tokenizer::TextCodec;
 use crate::weights;
 
@@ -29,6 +30,8 @@ pub(crate) struct LoadedModel {
     pub(crate) codec: Arc<TextCodec>,
     pub(crate) template: Arc<ChatTemplate>,
     pub(crate) habits: Habits,
+    /// How many bytes its weights take; those of an adapter are its base's, and its own are few.
+    pub(crate) bytes: u64,
     /// Made when an answer is held to a form for the first time.
     #[cfg(feature = "json")]
     vocabulary: Arc<OnceLock<Vocabulary>>,
@@ -60,28 +63,17 @@ impl LoadedModel {
     pub(crate) fn load(files: &ModelFiles) -> Result<Self> {
         let config = read_config(files)?;
         let tensors = weights::read(files, &config)?;
+        let bytes = tensors.values().map(Tensor::bytes).sum();
         let network = Network::new(config, tensors, &files.display(WEIGHTS))?;
-        Self::with_network(network, files)
+        Ok(Self { bytes, ..Self::with_network(network, files)? })
     }
 
     /// Puts a network together with the other files of its folder.
     pub(crate) fn with_network(network: Network, files: &ModelFiles) -> Result<Self> {
-        let (codec, template) = (TextCodec::load(files)?, ChatTemplate::load(files)?);
-        let (rows, vocab_size) = (codec.rows(), network.config().vocabulary);
-        if rows > vocab_size {
-            let problem = format!(
-                "is {vocab_size}, and {} needs {rows}; copy the model folder anew",
-                files.display(TOKENIZER)
-            );
-            return Err(Error::Config {
-                file: files.display(CONFIG),
-                field: "vocab_size",
-                problem,
-            });
-        }
-        let habits = read_habits(files, network.config(), &codec, &template)?;
+        let Language { codec, template, habits } = Language::read(files, network.config())?;
         let (codec, template) = (Arc::new(codec), Arc::new(template));
         Ok(Self {
+            bytes: (network.config().parameters() * size_of::<f32>()) as u64,
             network,
             adapter: None,
             codec,
@@ -97,6 +89,7 @@ impl LoadedModel {
         let mut adapter = peft::read(files, self.network.config())?;
         adapter.measure(&self.network);
         Ok(Self {
+            bytes: 0,
             network: self.network.clone(),
             adapter: Some(adapter),
             codec: Arc::clone(&self.codec),
@@ -163,6 +156,35 @@ impl LoadedModel {
             }),
             _ => Ok(()),
         }
+    }
+}
+
+/// What a model is besides its network.
+#[derive(Debug)]
+pub(crate) struct Language {
+    codec: TextCodec,
+    pub(crate) template: ChatTemplate,
+    habits: Habits,
+}
+
+impl Language {
+    /// Reads it, and checks that it belongs to this configuration.
+    pub(crate) fn read(files: &ModelFiles, config: &Config) -> Result<Self> {
+        let (codec, template) = (TextCodec::load(files)?, ChatTemplate::load(files)?);
+        let (rows, vocab_size) = (codec.rows(), config.vocabulary);
+        if rows > vocab_size {
+            let problem = format!(
+                "is {vocab_size}, and {} needs {rows}; copy the model folder anew",
+                files.display(TOKENIZER)
+            );
+            return Err(Error::Config {
+                file: files.display(CONFIG),
+                field: "vocab_size",
+                problem,
+            });
+        }
+        let habits = read_habits(files, config, &codec, &template)?;
+        Ok(Self { codec, template, habits })
     }
 }
 

@@ -1,8 +1,14 @@
 //! The models there are: the one that ships with the program, and those in the home folder, each
-//! in a folder or a GGUF file of its own.
+//! in a folder or a GGUF file of its own, or elsewhere with a link to it.
 
+mod memory;
+mod place;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use openai_api::{ApiError, Model, ModelId};
@@ -10,14 +16,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::files::{ADAPTER_CONFIG, ModelFiles};
+use crate::info::{ModelInfo, inspect};
 use crate::model::{LoadedModel, read_config};
+use crate::models::memory::Memory;
+use crate::models::place::{GGUF, LINK, Place};
 
 /// Finds models by id, and keeps the latest used ones in memory.
 #[derive(Debug)]
 pub(crate) struct Models {
     folder: PathBuf,
-    /// The latest used first.
-    loaded: Mutex<Vec<(ModelId, Arc<LoadedModel>)>>,
+    memory: Memory,
 }
 
 /// What this engine writes beside a model's own files.
@@ -37,32 +45,46 @@ pub(crate) struct About {
     pub(crate) job: Option<String>,
 }
 
+impl About {
+    /// What is written beside a model, if it can be read.
+    pub(crate) fn of(files: &ModelFiles) -> Option<Self> {
+        serde_json::from_slice(&files.read(ABOUT).ok()?).ok()
+    }
+}
+
 impl Models {
     pub(crate) fn open(home: &Path) -> Result<Self> {
         let folder = home.join("models");
         std::fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
-        Ok(Self { folder, loaded: Mutex::default() })
+        Ok(Self { folder, memory: Memory::default() })
     }
 
     /// All models, sorted by id; a damaged one is listed too, so that its error can be asked for.
     pub(crate) fn list(&self) -> Result<Vec<Model>> {
         let fail = || Error::io("read", &self.folder);
-        let mut models = vec![describe(ModelId::new(BASE), &BASE_FILES, &BASE_FILES)];
+        let mut ids = BTreeSet::new();
         for entry in std::fs::read_dir(&self.folder).map_err(fail())? {
             let entry = entry.map_err(fail())?;
-            let (kind, name) = (entry.file_type().map_err(fail())?, entry.file_name());
+            let name = entry.file_name();
             let Some(name) = name.to_str() else { continue };
-            let (name, files) = match name.strip_suffix(GGUF) {
-                _ if kind.is_dir() => (name, ModelFiles::Folder(entry.path())),
-                // A folder of that name goes first, as it does when it is asked for.
-                Some(name) if !self.folder.join(name).is_dir() => {
-                    (name, ModelFiles::Gguf(entry.path()))
-                }
-                _ => continue,
+            let is_folder = entry.path().is_dir();
+            let name = match [GGUF, LINK].iter().find_map(|ending| name.strip_suffix(ending)) {
+                _ if is_folder => name,
+                Some(name) => name,
+                None => continue,
             };
-            if let Some(id) = id_of(name) {
-                let base = self.base_of(&files).ok().flatten();
-                models.push(describe(id, &files, base.as_ref().map_or(&files, |(_, base)| base)));
+            ids.extend(id_of(name));
+        }
+        let mut models = vec![describe(ModelId::new(BASE), &BASE_FILES, &BASE_FILES)];
+        for id in ids {
+            match self.find(&id) {
+                Ok(Some(files)) => {
+                    let base = self.base_of(&files).ok().flatten();
+                    let root = base.as_ref().map_or(&files, |(_, base)| base);
+                    models.push(describe(id, &files, root));
+                }
+                Ok(None) => {}
+                Err(_) => models.push(Model::new(id).with_owned_by(LOCAL)),
             }
         }
         models.sort_by(|a, b| a.id.cmp(&b.id));
@@ -75,7 +97,7 @@ impl Models {
     ///
     /// [`ApiError::model_not_found`], with the ids that there are.
     pub(crate) fn files(&self, id: &ModelId) -> Result<ModelFiles> {
-        match self.place(id) {
+        match self.find(id)? {
             Some(files) => Ok(files),
             None => {
                 let mut error = ApiError::model_not_found(id.as_str());
@@ -86,18 +108,12 @@ impl Models {
     }
 
     /// Where a model's files are, if there is such a model.
-    fn place(&self, id: &ModelId) -> Option<ModelFiles> {
+    fn find(&self, id: &ModelId) -> Result<Option<ModelFiles>> {
         if id.as_str() == BASE {
-            return Some(BASE_FILES);
+            return Ok(Some(BASE_FILES));
         }
-        let folder = self.folder_of(id)?;
-        if folder.is_dir() {
-            return Some(ModelFiles::Folder(folder));
-        }
-        let mut file = folder.into_os_string();
-        file.push(GGUF);
-        let file = PathBuf::from(file);
-        file.is_file().then_some(ModelFiles::Gguf(file))
+        let place = self.folder_of(id).map_or(Ok(None), |folder| Place::find(&folder))?;
+        Ok(place.map(|place| place.files()))
     }
 
     pub(crate) fn ids(&self) -> Result<Vec<String>> {
@@ -138,10 +154,10 @@ impl Models {
             let file = files.display(ABOUT);
             Error::Config { file, field: "adapter_of", problem }
         };
-        let Some(base) = about(files).and_then(|about| about.adapter_of) else {
+        let Some(base) = About::of(files).and_then(|about| about.adapter_of) else {
             return Err(fault("must name the model that the adapter is of".to_owned()));
         };
-        match self.place(&base) {
+        match self.find(&base)? {
             Some(files) if !files.has(ADAPTER_CONFIG) => Ok(Some((base, files))),
             Some(_) => Err(fault(format!("is {base}, which is an adapter itself"))),
             None => Err(fault(format!("is {base}, and there is no such model"))),
@@ -151,40 +167,82 @@ impl Models {
     /// Loads a model, or takes it from memory; adapters share the weights that they stand on.
     pub(crate) fn load(&self, id: &ModelId) -> Result<Arc<LoadedModel>> {
         let (files, (root, root_files)) = (self.files(id)?, self.root(id)?);
-        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-        let model = take(&mut loaded, &root, || LoadedModel::load(&root_files))?;
+        let model = self.memory.take(&root, || LoadedModel::load(&root_files))?;
         if root == *id {
             return Ok(model);
         }
-        take(&mut loaded, id, || model.with_adapter(&files))
+        self.memory.take(id, || model.with_adapter(&files))
+    }
+
+    /// Links to a model that lies elsewhere, once it is found to be whole.
+    pub(crate) fn add(&self, path: &Path, id: &ModelId) -> Result<ModelInfo> {
+        let exists = || Error::ModelExists { id: id.to_string() };
+        if id.as_str() == BASE {
+            return Err(exists());
+        }
+        let Some(folder) = self.folder_of(id) else {
+            return Err(Error::ModelName { name: id.to_string() });
+        };
+        let path = path.canonicalize().map_err(Error::io("find", path))?;
+        if !path.is_dir() && path.extension().is_none_or(|extension| extension != "gguf") {
+            return Err(Error::NotAModel { path });
+        }
+        if Place::find(&folder)?.is_some() {
+            return Err(exists());
+        }
+        let place = Place::link(&folder, path);
+        let info = self.inspect(id, &place)?;
+        if !place.write()? {
+            return Err(exists());
+        }
+        Ok(info)
+    }
+
+    /// Describes a model whose files are whole.
+    pub(crate) fn info(&self, id: &ModelId) -> Result<ModelInfo> {
+        let files = self.files(id)?;
+        let place = self.folder_of(id).map_or(Ok(None), |folder| Place::find(&folder))?;
+        let mut info = match place {
+            Some(place) => self.inspect(id, &place)?,
+            None => inspect(id.clone(), &files, None)?,
+        };
+        for other in self.list()? {
+            let files = self.find(&other.id)?;
+            let base = files.and_then(|files| self.base_of(&files).ok().flatten());
+            if base.is_some_and(|(base, _)| base == *id) {
+                info.adapters.push(other.id);
+            }
+        }
+        Ok(info)
+    }
+
+    fn inspect(&self, id: &ModelId, place: &Place) -> Result<ModelInfo> {
+        let files = place.files();
+        let base = self.base_of(&files)?;
+        let info = inspect(id.clone(), &files, base)?;
+        Ok(ModelInfo { is_linked: matches!(place, Place::Link { .. }), ..info })
+    }
+
+    /// Removes the link to a model, or else its files.
+    pub(crate) fn remove(&self, id: &ModelId) -> Result<()> {
+        if id.as_str() == BASE {
+            return Err(Error::BuiltIn { id: id.to_string() });
+        }
+        let place = self.folder_of(id).map(|folder| Place::find(&folder));
+        match place.transpose()?.flatten() {
+            Some(place) => place.remove()?,
+            // It says which models there are.
+            None => return self.files(id).map(drop),
+        }
+        self.memory.forget(id);
+        Ok(())
     }
 }
 
-/// Takes a model from memory, or puts it there.
-fn take(
-    loaded: &mut Vec<(ModelId, Arc<LoadedModel>)>,
-    id: &ModelId,
-    load: impl FnOnce() -> Result<LoadedModel>,
-) -> Result<Arc<LoadedModel>> {
-    let found = match loaded.iter().position(|(other, _)| other == id) {
-        Some(place) => loaded.remove(place),
-        None => (id.clone(), Arc::new(load()?)),
-    };
-    let model = Arc::clone(&found.1);
-    loaded.insert(0, found);
-    loaded.truncate(KEPT);
-    Ok(model)
-}
-
-/// What this engine wrote beside a model's own files, if it can be read.
-fn about(files: &ModelFiles) -> Option<About> {
-    serde_json::from_slice(&files.read(ABOUT).ok()?).ok()
-}
-
 fn describe(id: ModelId, files: &ModelFiles, root: &ModelFiles) -> Model {
-    let about = about(files).unwrap_or_else(|| About {
+    let about = About::of(files).unwrap_or_else(|| About {
         created: made(files).unwrap_or(0),
-        owned_by: "local".to_owned(),
+        owned_by: LOCAL.to_owned(),
         base_model: None,
         adapter_of: None,
         job: None,
@@ -198,11 +256,7 @@ fn describe(id: ModelId, files: &ModelFiles, root: &ModelFiles) -> Model {
 }
 
 fn made(files: &ModelFiles) -> Option<u64> {
-    let path = match files {
-        ModelFiles::Folder(path) | ModelFiles::Gguf(path) => path,
-        ModelFiles::Embedded(..) => return None,
-    };
-    let modified = path.metadata().ok()?.modified().ok()?;
+    let modified = files.path()?.metadata().ok()?.modified().ok()?;
     Some(modified.duration_since(UNIX_EPOCH).ok()?.as_secs())
 }
 
@@ -230,49 +284,8 @@ pub(crate) const BASE_FILES: ModelFiles = ModelFiles::Embedded(
     ],
 );
 
-/// What the name of a model in one file ends with.
-const GGUF: &str = ".gguf";
 pub(crate) const ABOUT: &str = "about.json";
 /// Stands for the colons of an id in the name of its folder, where some systems allow none.
 const SEPARATOR: &str = "~";
-/// How many models stay in memory.
-const KEPT: usize = 8;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_folder_that_is_no_model_id_is_left_out() {
-        assert_eq!(id_of("ft~attune-tiny~lake~1f3a"), Some("ft:attune-tiny:lake:1f3a".into()));
-        assert_eq!(id_of("my-llama"), Some("my-llama".into()));
-        for name in ["", ".tmp", "..", "a b", "a/b", "attune-tiny", "a:b"] {
-            assert_eq!(id_of(name), None, "{name}");
-        }
-    }
-
-    #[test]
-    fn an_id_cannot_leave_the_folder() {
-        let home = tempfile::tempdir().unwrap();
-        let models = Models::open(home.path()).unwrap();
-        for id in ["../jobs", "ft:../..:x", "/etc", ".", ".."] {
-            assert_eq!(models.folder_of(&id.into()), None, "{id}");
-        }
-    }
-
-    #[test]
-    fn a_gguf_file_is_a_model_unless_a_folder_has_its_name() {
-        let home = tempfile::tempdir().unwrap();
-        let models = Models::open(home.path()).unwrap();
-        let place = |name: &str| home.path().join("models").join(name);
-        for name in ["one.gguf", "ft~two.gguf", "three.txt", ".gguf"] {
-            std::fs::write(place(name), "").unwrap();
-        }
-        assert_eq!(models.ids().unwrap(), ["attune-tiny", "ft:two", "one"]);
-        assert_eq!(models.files(&"ft:two".into()).unwrap(), ModelFiles::Gguf(place("ft~two.gguf")));
-        assert_eq!(models.files(&"one".into()).unwrap(), ModelFiles::Gguf(place("one.gguf")));
-        std::fs::create_dir(place("one")).unwrap();
-        assert_eq!(models.ids().unwrap(), ["attune-tiny", "ft:two", "one"]);
-        assert_eq!(models.files(&"one".into()).unwrap(), ModelFiles::Folder(place("one")));
-    }
-}
+/// Whose the models are that this engine did not make.
+const LOCAL: &str = "local";

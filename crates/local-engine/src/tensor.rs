@@ -59,6 +59,20 @@ impl Tensor {
         &self.shape
     }
 
+    /// The type that the numbers are in.
+    pub(crate) fn dtype(&self) -> Dtype {
+        match &self.values {
+            Values::Floats(_) => Dtype::F32,
+            Values::Stored(stored) => stored.dtype,
+        }
+    }
+
+    /// How many bytes they take.
+    pub(crate) fn bytes(&self) -> u64 {
+        let row = self.dtype().row_bytes(self.width()).unwrap_or(0);
+        (row * self.rows()) as u64
+    }
+
     /// The values; those that are stored otherwise are widened when this is first asked for.
     pub(crate) fn values(&self) -> &[f32] {
         match &self.values {
