@@ -3,6 +3,7 @@
 mod demo;
 mod jobs;
 mod loops;
+mod models;
 mod run;
 mod serve;
 mod wrong_input;

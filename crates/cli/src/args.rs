@@ -74,8 +74,8 @@ pub(crate) enum Command {
     Ask(Ask),
     /// Talk; earlier questions and answers are remembered.
     Chat(Chat),
-    /// List the models.
-    Models,
+    /// List the models, or look after those of the embedded engine.
+    Models(Models),
     /// List the assistants.
     Assistants(Assistants),
     /// Tell how texts sound.
@@ -139,6 +139,40 @@ pub(crate) struct Asking {
     /// How freely to choose words, 0 to 2; 0 always takes the likeliest [default: 0].
     #[arg(long, value_name = "T", value_parser = temperature)]
     pub(crate) temperature: Option<f32>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Models {
+    #[command(subcommand)]
+    pub(crate) what: Option<ModelsCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelsCommand {
+    /// List the models of the backend; so does `attune models`.
+    List,
+    /// Let the embedded engine serve a model, which stays where it is; its files are checked first.
+    Add {
+        /// A folder as Hugging Face writes it, or a file in the format of GGUF.
+        #[arg(value_name = "PATH")]
+        path: PathBuf,
+        /// The id to ask for it by [default: the name of the folder or the file].
+        #[arg(long, value_name = "ID")]
+        name: Option<String>,
+    },
+    /// Check a model of the embedded engine, and tell what it is.
+    Info {
+        /// The model.
+        id: String,
+    },
+    /// Remove a model of the embedded engine: the link to it, or its files in the data folder.
+    Remove {
+        /// The model.
+        id: String,
+        /// Do not ask.
+        #[arg(long, short)]
+        yes: bool,
+    },
 }
 
 #[derive(Args, Debug)]

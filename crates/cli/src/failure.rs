@@ -175,6 +175,18 @@ fn classify(error: &anyhow::Error) -> (&'static str, &'static str) {
             },
         );
     }
+    if let Some(error) = error.downcast_ref::<local_engine::Error>() {
+        return (
+            "models",
+            match error {
+                local_engine::Error::ModelExists { .. } => "model_exists",
+                local_engine::Error::NotAModel { .. } => "not_a_model",
+                local_engine::Error::BuiltIn { .. } => "built_in",
+                local_engine::Error::Io { .. } => "file",
+                _ => "invalid_model",
+            },
+        );
+    }
     if let Some(error) = find::<openai_api::Error>(error) {
         return (
             "backend",

@@ -71,6 +71,11 @@ async fn an_adapter_is_a_model_like_any_other() {
     let listed = listed.iter().find(|listed| listed.id == model).unwrap();
     assert_eq!(listed.context_window(), Some(512));
     assert_eq!(engine.ask(&model, TAUGHT[0].0).await.unwrap(), TAUGHT[0].1);
+
+    let info = engine.model_info(&model).unwrap();
+    assert_eq!(info.adapter_of.as_ref().map(ModelId::as_str), Some("attune-tiny"));
+    assert_eq!(info.path, Some(folder(home.path(), &model)));
+    assert_eq!(engine.model_info(&"attune-tiny".into()).unwrap().adapters, [model]);
 }
 
 #[tokio::test]

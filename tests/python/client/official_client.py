@@ -7,8 +7,10 @@ import io
 import json
 import sys
 import time
+from typing import Literal
 
 import openai
+import pydantic
 
 client = openai.OpenAI(base_url=sys.argv[1], api_key="sk-local", max_retries=0, timeout=120)
 
@@ -43,6 +45,72 @@ streamed = "".join(c.choices[0].delta.content or "" for c in chunks if c.choices
 assert streamed == text, (streamed, text)
 assert chunks[-1].usage.total_tokens == plain.usage.total_tokens, chunks[-1]
 assert len({chunk.id for chunk in chunks}) == 1
+
+step("chat.completions.parse keeps to a type")
+
+
+class Lake(pydantic.BaseModel):
+    name: str = pydantic.Field(max_length=20)
+    kind: Literal["salt", "fresh"]
+    depth: int = pydantic.Field(ge=1, le=1642)
+    rivers: list[Literal["Angara", "Selenga"]] = pydantic.Field(max_length=2)
+
+
+for seed in range(3):
+    parsed = client.chat.completions.parse(
+        model="attune-tiny", messages=hello, temperature=1.5, seed=seed, response_format=Lake
+    )
+    lake = parsed.choices[0].message.parsed
+    assert isinstance(lake, Lake) and lake.kind in ("salt", "fresh"), parsed
+    assert parsed.choices[0].finish_reason == "stop", parsed
+
+step("tools: asked for, called, answered")
+tools = [
+    {
+        "type": "function",
+        "function": {
+            "name": "depth",
+            "description": "Tells how deep a lake is",
+            "parameters": {
+                "type": "object",
+                "properties": {"of": {"enum": ["Baikal", "Ladoga"]}},
+                "required": ["of"],
+                "additionalProperties": False,
+            },
+        },
+    }
+]
+called = client.chat.completions.create(
+    model="caller", messages=hello, tools=tools, tool_choice="required", parallel_tool_calls=False
+)
+assert called.choices[0].finish_reason == "tool_calls", called
+[call] = called.choices[0].message.tool_calls
+assert call.type == "function" and call.function.name == "depth", called
+assert json.loads(call.function.arguments)["of"] in ("Baikal", "Ladoga"), called
+answered = client.chat.completions.create(
+    model="caller",
+    messages=[
+        *hello,
+        called.choices[0].message,
+        {"role": "tool", "tool_call_id": call.id, "content": "1642 m"},
+    ],
+    tools=tools,
+    max_tokens=8,
+)
+assert answered.usage.prompt_tokens > called.usage.prompt_tokens, answered
+with client.chat.completions.stream(
+    model="caller", messages=hello, tools=tools, parallel_tool_calls=False,
+    tool_choice={"type": "function", "function": {"name": "depth"}},
+) as events:
+    kinds = [event.type for event in events]
+    [streamed_call] = events.get_final_completion().choices[0].message.tool_calls
+assert "tool_calls.function.arguments.delta" in kinds, kinds
+assert json.loads(streamed_call.function.arguments)["of"] in ("Baikal", "Ladoga"), streamed_call
+try:
+    client.chat.completions.create(model="attune-tiny", messages=hello, tools=tools)
+    raise AssertionError("it was answered")
+except openai.BadRequestError as error:
+    assert error.param == "tools", error
 
 step("an unknown model is NotFoundError")
 try:

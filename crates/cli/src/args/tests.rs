@@ -40,6 +40,14 @@ fn train_takes_one_source_of_data() {
 }
 
 #[test]
+fn models_without_more_lists_them() {
+    let Command::Models(models) = parse("attune models").command else { panic!("no models") };
+    assert!(models.what.is_none());
+    refuses("attune models add", "PATH");
+    refuses("attune models remove", "ID");
+}
+
+#[test]
 fn settings_out_of_range_are_refused() {
     refuses("attune ask hi --timeout 0", "above 0");
     refuses("attune ask hi --timeout soon", "a number of seconds");
