@@ -428,6 +428,16 @@ pub(crate) enum Jobs {
         /// The job.
         id: String,
     },
+    /// Pause a job.
+    Pause {
+        /// The job.
+        id: String,
+    },
+    /// Go on with a paused job, or with one whose process was ended, and follow it.
+    Resume {
+        /// The job.
+        id: String,
+    },
     /// Cancel a job.
     Cancel {
         /// The job.

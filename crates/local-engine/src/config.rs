@@ -70,6 +70,7 @@ pub(crate) struct Biases {
 
 /// The linear modules of a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "train", derive(serde::Serialize, Deserialize))]
 pub(crate) enum Module {
     Q,
     K,

@@ -170,6 +170,12 @@ pub enum Error {
         /// The step, from 1.
         step: u64,
     },
+    /// What was kept of a training is of another one, or damaged.
+    #[error("{} is not of this training; submit the job again", path.display())]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+    },
     /// A trained weight is not a number that a file of weights can hold.
     #[error("{file}: tensor {tensor} left the range of f16; lower the learning rate")]
     NotFinite {

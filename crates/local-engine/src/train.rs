@@ -1,6 +1,7 @@
 //! Training in process.
 
 mod base;
+mod checkpoint;
 mod choice;
 mod encode;
 mod forecast;

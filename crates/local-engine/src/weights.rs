@@ -139,6 +139,39 @@ pub(crate) fn write_f32<'t>(
     write_file(&all, safetensors::Dtype::F32, path)
 }
 
+/// Reads tensors of `f32` and the text that stands with them, as [`state_bytes`] made them.
+#[cfg(feature = "train")]
+pub(crate) fn read_state(bytes: &[u8]) -> Option<(Tensors, String)> {
+    let (_, metadata) = SafeTensors::read_metadata(bytes).ok()?;
+    let text = metadata.metadata().as_ref()?.get(STATE)?.clone();
+    let mut tensors = Tensors::new();
+    for (name, view) in SafeTensors::deserialize(bytes).ok()?.iter() {
+        let fours = view.data().chunks_exact(4).map(|it| [it[0], it[1], it[2], it[3]]);
+        let values = fours.map(f32::from_le_bytes).collect();
+        tensors.insert(name.to_owned(), Tensor::new(view.shape().to_vec(), values));
+    }
+    Some((tensors, text))
+}
+
+/// A file of weights with rows of numbers by name, and a text.
+#[cfg(feature = "train")]
+pub(crate) fn state_bytes(
+    rows: Vec<(String, &[f32])>,
+    text: String,
+) -> Result<Vec<u8>, SafeTensorError> {
+    let stored: Vec<Stored> = rows
+        .into_iter()
+        .map(|(name, row)| {
+            (name, vec![row.len()], row.iter().flat_map(|it| it.to_le_bytes()).collect())
+        })
+        .collect();
+    serialized(&stored, safetensors::Dtype::F32, HashMap::from([(STATE.to_owned(), text)]))
+}
+
+/// Where the text of a state is among a file's metadata.
+#[cfg(feature = "train")]
+const STATE: &str = "attune";
+
 /// A tensor's name, shape and bytes.
 #[cfg(feature = "train")]
 type Stored = (String, Vec<usize>, Vec<u8>);
@@ -149,15 +182,23 @@ fn write_file(tensors: &[Stored], dtype: safetensors::Dtype, path: &Path) -> Res
         file: path.display().to_string(),
         source: source.into(),
     };
-    let views = tensors
-        .iter()
-        .map(|(name, shape, bytes)| Ok((name, TensorView::new(dtype, shape.clone(), bytes)?)))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(damaged)?;
     // What `transformers` looks for before it reads a file.
     let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-    let bytes = safetensors::serialize(views, Some(metadata)).map_err(damaged)?;
+    let bytes = serialized(tensors, dtype, metadata).map_err(damaged)?;
     std::fs::write(path, bytes).map_err(Error::io("write", path))
+}
+
+#[cfg(feature = "train")]
+fn serialized(
+    tensors: &[Stored],
+    dtype: safetensors::Dtype,
+    metadata: HashMap<String, String>,
+) -> Result<Vec<u8>, SafeTensorError> {
+    let views = tensors.iter().map(|(name, shape, bytes)| {
+        let view = TensorView::new(dtype, shape.clone(), bytes)?;
+        Ok::<_, SafeTensorError>((name, view))
+    });
+    safetensors::serialize(views.collect::<Result<Vec<_>, _>>()?, Some(metadata))
 }
 
 #[cfg(test)]

@@ -81,6 +81,18 @@ pub(crate) async fn cancel(State(app): State<App>, id: Id) -> Result<Json<FineTu
     retrieve(State(app), id).await
 }
 
+/// Pauses a job; one that is paused or has ended stays as it is, and is told as it is.
+pub(crate) async fn pause(State(app): State<App>, id: Id) -> Result<Json<FineTuningJob>, Failure> {
+    app.fine_tuning()?.trainer.pause(&JobId::new(id.as_str())).await?;
+    retrieve(State(app), id).await
+}
+
+/// Goes on with a paused job; any other stays as it is, and is told as it is.
+pub(crate) async fn resume(State(app): State<App>, id: Id) -> Result<Json<FineTuningJob>, Failure> {
+    app.fine_tuning()?.trainer.resume(&JobId::new(id.as_str())).await?;
+    retrieve(State(app), id).await
+}
+
 /// What has happened to a job so far, newest first; all of it once the job has ended.
 pub(crate) async fn events(
     State(app): State<App>,

@@ -36,12 +36,14 @@ pub(crate) fn router(app: App) -> Router {
 
 #[cfg(feature = "fine-tuning")]
 fn fine_tuning() -> Router<App> {
-    use crate::fine_tuning::{cancel, checkpoints, create, events, list, retrieve};
+    use crate::fine_tuning::{cancel, checkpoints, create, events, list, pause, resume, retrieve};
 
     Router::new()
         .route("/v1/fine_tuning/jobs", get(list).post(create))
         .route("/v1/fine_tuning/jobs/{id}", get(retrieve))
         .route("/v1/fine_tuning/jobs/{id}/cancel", post(cancel))
+        .route("/v1/fine_tuning/jobs/{id}/pause", post(pause))
+        .route("/v1/fine_tuning/jobs/{id}/resume", post(resume))
         .route("/v1/fine_tuning/jobs/{id}/events", get(events))
         .route("/v1/fine_tuning/jobs/{id}/checkpoints", get(checkpoints))
 }

@@ -44,6 +44,8 @@ pub struct Offer {
 pub enum Ability {
     /// A job that was just submitted can be cancelled before it ends.
     CancelInTime,
+    /// A job can be paused before it ends, and resumed.
+    Pauses,
     /// Events carry the training loss.
     TrainingLoss,
     /// The training loss is lower at the end than at the beginning.
@@ -58,6 +60,7 @@ impl fmt::Display for Ability {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::CancelInTime => "cancelling in time",
+            Self::Pauses => "pausing",
             Self::TrainingLoss => "training loss",
             Self::FallingLoss => "falling loss",
             Self::ValidationLoss => "validation loss",
@@ -167,6 +170,14 @@ impl<T: Trainer, G: Debug + Send + Sync + 'static> Trainer for Guarded<T, G> {
     async fn cancel(&self, id: &JobId) -> Result<()> {
         self.trainer.cancel(id).await
     }
+
+    async fn pause(&self, id: &JobId) -> Result<()> {
+        self.trainer.pause(id).await
+    }
+
+    async fn resume(&self, id: &JobId) -> Result<()> {
+        self.trainer.resume(id).await
+    }
 }
 
 /// Submitting gives an id, and asking for it gives the job.
@@ -275,6 +286,44 @@ pub async fn cancel_ends_the_job_as_cancelled(trainer: &dyn Trainer, offer: &Off
     good("cancelling", trainer.cancel(&id).await);
     let status = good("waiting", trainer.wait(&id).await);
     assert_eq!((status.state, &status.fine_tuned_model), (JobState::Cancelled, &None));
+}
+
+/// A paused job is told as such, and goes on to its end once it is resumed; until then it can be
+/// cancelled.
+pub async fn a_paused_job_waits_until_it_is_resumed(trainer: &dyn Trainer, offer: &Offer) {
+    if offer.lacks(Ability::Pauses) {
+        return;
+    }
+    for ends_well in [true, false] {
+        let mut job = offer.job();
+        if !ends_well {
+            job.hyperparameters.epochs = Some(offer.long_epochs);
+        }
+        let id = submit(trainer, job).await;
+        good("pausing", trainer.pause(&id).await);
+        let mut events = good("events", trainer.events(&id).await);
+        let mut state = status(trainer, &id).await.state;
+        // It may take a step, and a short job may have ended before.
+        while state != JobState::Paused && !state.is_terminal() {
+            // A stream that ends before its job does is what the next look finds.
+            if let Some(event) = events.next().await {
+                good("an event", event);
+            }
+            state = status(trainer, &id).await.state;
+        }
+        good("pausing again", trainer.pause(&id).await);
+        if ends_well {
+            good("resuming", trainer.resume(&id).await);
+            good("resuming again", trainer.resume(&id).await);
+        } else {
+            good("cancelling", trainer.cancel(&id).await);
+        }
+        let ended = good("waiting", trainer.wait(&id).await);
+        let expected = if ends_well { JobState::Succeeded } else { JobState::Cancelled };
+        assert_eq!(ended.state, expected);
+        good("resuming what has ended", trainer.resume(&id).await);
+        assert_eq!(status(trainer, &id).await, ended);
+    }
 }
 
 /// Cancelling a job that has ended is no error and changes nothing.
@@ -413,6 +462,7 @@ macro_rules! trainer_conformance {
             jobs_lists_newest_first
             an_unknown_job_is_not_found
             cancel_ends_the_job_as_cancelled
+            a_paused_job_waits_until_it_is_resumed
             cancel_after_the_end_changes_nothing
             an_empty_set_is_refused_before_anything_changes
             bad_settings_are_refused_by_name

@@ -17,7 +17,7 @@ use crate::dataset::{Dataset, Example, TrainingSet};
 use crate::error::{Error, Result};
 use crate::hosted::api::Api;
 use crate::hosted::poll::{Pace, Poll};
-use crate::job::{EventLevel, JobId, JobStatus, Method, TrainingEvent, TrainingJob};
+use crate::job::{EventLevel, JobId, JobState, JobStatus, Method, TrainingEvent, TrainingJob};
 use crate::trainer::{EventStream, Trainer};
 use crate::tuning::Tuning;
 
@@ -130,6 +130,26 @@ impl HostedTrainer {
     }
 }
 
+impl HostedTrainer {
+    /// What came of a change to a job. Servers refuse one to what is so already; for us, nothing
+    /// happens then.
+    async fn unless_already(
+        &self,
+        id: &JobId,
+        done: openai_api::Result<()>,
+        already: impl Fn(JobState) -> bool + Send,
+    ) -> Result<()> {
+        let Err(error) = done else { return Ok(()) };
+        let refused = refusal(&error).is_some();
+        match of_job(id, error) {
+            error if refused && !matches!(error, Error::JobNotFound(_)) => {
+                if already(self.status(id).await?.state) { Ok(()) } else { Err(error) }
+            }
+            error => Err(error),
+        }
+    }
+}
+
 /// What the server says, if it has refused what it was asked for.
 fn refusal(error: &openai_api::Error) -> Option<&ApiError> {
     error.as_api().filter(|api| (400..500).contains(&api.status))
@@ -221,17 +241,19 @@ impl Trainer for HostedTrainer {
     }
 
     async fn cancel(&self, id: &JobId) -> Result<()> {
-        let Err(error) = self.api.cancel(id.as_str()).await else {
-            return Ok(());
-        };
-        let refused = refusal(&error).is_some();
-        match of_job(id, error) {
-            // Servers refuse to cancel what has ended; for us, nothing happens then.
-            error if refused && !matches!(error, Error::JobNotFound(_)) => {
-                if self.status(id).await?.state.is_terminal() { Ok(()) } else { Err(error) }
-            }
-            error => Err(error),
-        }
+        let done = self.api.cancel(id.as_str()).await;
+        self.unless_already(id, done, JobState::is_terminal).await
+    }
+
+    async fn pause(&self, id: &JobId) -> Result<()> {
+        let done = self.api.pause(id.as_str()).await;
+        let already = |state: JobState| state.is_terminal() || state == JobState::Paused;
+        self.unless_already(id, done, already).await
+    }
+
+    async fn resume(&self, id: &JobId) -> Result<()> {
+        let done = self.api.resume(id.as_str()).await;
+        self.unless_already(id, done, |state| state != JobState::Paused).await
     }
 }
 

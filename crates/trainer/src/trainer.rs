@@ -59,6 +59,22 @@ pub trait Trainer: Debug + Send + Sync + 'static {
     ///
     /// [`Error::JobNotFound`](crate::Error::JobNotFound) if no job has this id.
     async fn cancel(&self, id: &JobId) -> Result<()>;
+
+    /// Pauses a job; nothing happens if it is paused or has ended already.
+    ///
+    /// It may take a step of the training until it is [`Paused`](crate::JobState::Paused).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::JobNotFound`](crate::Error::JobNotFound) if no job has this id.
+    async fn pause(&self, id: &JobId) -> Result<()>;
+
+    /// Goes on with a paused job; nothing happens if it is under way or has ended.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::JobNotFound`](crate::Error::JobNotFound) if no job has this id.
+    async fn resume(&self, id: &JobId) -> Result<()>;
 }
 
 /// Conveniences over any [`Trainer`].
@@ -119,6 +135,14 @@ macro_rules! forward {
 
             async fn cancel(&self, id: &JobId) -> Result<()> {
                 (**self).cancel(id).await
+            }
+
+            async fn pause(&self, id: &JobId) -> Result<()> {
+                (**self).pause(id).await
+            }
+
+            async fn resume(&self, id: &JobId) -> Result<()> {
+                (**self).resume(id).await
             }
         }
     };

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use anyhow::Result;
 use serde_json::{Value, json};
-use trainer::{JobId, JobState, JobStatus};
+use trainer::{JobId, JobState, JobStatus, Trainer};
 
 use crate::Outcome;
 use crate::args::Jobs;
@@ -17,6 +17,8 @@ pub(crate) async fn run(context: &Context, command: Jobs) -> Result<Outcome> {
         Jobs::List => list(context).await,
         Jobs::Show { id } => show(context, &id.into()).await,
         Jobs::Watch { id } => watch(context, &id.into()).await,
+        Jobs::Pause { id } => pause(context, &id.into()).await,
+        Jobs::Resume { id } => resume(context, &id.into()).await,
         Jobs::Cancel { id } => cancel(context, &id.into()).await,
     }
 }
@@ -59,8 +61,12 @@ async fn show(context: &Context, id: &JobId) -> Result<Outcome> {
 
 async fn watch(context: &Context, id: &JobId) -> Result<Outcome> {
     let trainer = context.trainer()?;
+    follow(context, &*trainer, id).await
+}
+
+async fn follow(context: &Context, trainer: &dyn Trainer, id: &JobId) -> Result<Outcome> {
     let Followed { status, losses, interrupted } =
-        training::follow(&*trainer, id, OnCtrlC::LookAway).await?;
+        training::follow(trainer, id, OnCtrlC::LookAway).await?;
     context
         .output
         .either(|| json!({"job": status, "losses": losses}), || training::ended(&status))?;
@@ -69,6 +75,21 @@ async fn watch(context: &Context, id: &JobId) -> Result<Outcome> {
         JobState::Succeeded => Outcome::Done,
         _ => Outcome::Failed,
     })
+}
+
+async fn pause(context: &Context, id: &JobId) -> Result<Outcome> {
+    let trainer = context.trainer()?;
+    trainer.pause(id).await?;
+    let job = trainer.status(id).await?;
+    context.output.either(|| for_programs(&job, None), || format!("{id}: {}", job.state))?;
+    Ok(Outcome::Done)
+}
+
+/// The embedded trainer lives in this process, so the job is followed to its end.
+async fn resume(context: &Context, id: &JobId) -> Result<Outcome> {
+    let trainer = context.trainer()?;
+    trainer.resume(id).await?;
+    follow(context, &*trainer, id).await
 }
 
 async fn cancel(context: &Context, id: &JobId) -> Result<Outcome> {

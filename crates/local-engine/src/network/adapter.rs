@@ -24,6 +24,7 @@ pub(crate) struct Adapter {
 
 /// How an adapter's sites are made, those apart that differ.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "train", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Lora {
     pub(crate) rank: usize,
     pub(crate) alpha: f64,

@@ -20,7 +20,7 @@ use crate::network::Network;
 use crate::tensor::{Tensor, Tensors};
 use crate::train::encode::{Encoded, Encoder};
 use crate::train::learner::Learner;
-use crate::train::run::{Observer, Plan, Run};
+use crate::train::run::{Observer, Plan, Run, State};
 use crate::train::{memory, objective};
 use crate::weights;
 
@@ -149,7 +149,7 @@ impl BaseModel {
             seed: self.seed,
         };
         run.supervised(&train, &[], &plan)?;
-        let Run { learner, tokens, .. } = run;
+        let Run { learner, place, .. } = run;
         weights::write(&config, learner.network.tensors(), folder)?;
         memory::write(&memory::add(&trained, Vec::new()), folder)?;
         // Measured on what was written, which is rounded.
@@ -162,7 +162,7 @@ impl BaseModel {
             held_out: valid.len(),
             train_loss: loss(&train),
             valid_loss: loss(&valid),
-            tokens,
+            tokens: place.tokens,
         })
     }
 
@@ -192,6 +192,14 @@ impl<F: FnMut(&Metrics)> Observer for Watcher<F> {
 
     fn message(&mut self, _text: String) -> ControlFlow<()> {
         ControlFlow::Continue(())
+    }
+
+    fn wants_state(&mut self) -> bool {
+        false
+    }
+
+    fn keep(&mut self, _state: State<'_>) -> Result<()> {
+        Ok(())
     }
 
     fn epoch_ended(&mut self, _steps: u64, _learner: &Learner) -> Result<()> {

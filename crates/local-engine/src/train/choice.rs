@@ -1,5 +1,6 @@
 //! What of a model a job trains.
 
+use serde::{Deserialize, Serialize};
 use trainer::{Error, Result, Tuning};
 
 use crate::config::Module;
@@ -8,7 +9,7 @@ use crate::network::{Adapter, Lora, Network};
 use crate::train::learner::Learner;
 
 /// What of a model a job trains.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Choice {
     /// All weights; an adapter becomes part of them first.
     Full,

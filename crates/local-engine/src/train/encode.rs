@@ -1,6 +1,7 @@
 //! From examples to tokens, with a mark on those that are trained on.
 
 use openai_api::{Message, Role};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use trainer::{Example, Origin, Preference, Problem};
 
@@ -10,7 +11,7 @@ use crate::request::turn;
 use crate::template::Turn;
 
 /// A conversation as the network sees it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Encoded {
     /// What goes in: all tokens but the last.
     pub(crate) input: Vec<u32>,

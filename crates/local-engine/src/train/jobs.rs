@@ -19,6 +19,7 @@ use trainer::{
 };
 
 use crate::engine::now;
+use crate::train::checkpoint;
 
 /// All jobs of a home folder.
 #[derive(Debug)]
@@ -35,6 +36,7 @@ pub(crate) struct LiveJob {
     record: Mutex<Record>,
     changed: watch::Sender<()>,
     cancelled: AtomicBool,
+    paused: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -67,14 +69,51 @@ impl Jobs {
         write_status(&folder, &status)?;
         let id = status.id.clone();
         let record = Record { status, events: Vec::new(), log, lock: Some(lock), stored: false };
+        Ok(self.keep(id, folder, record))
+    }
+
+    /// Takes up a stored job that nobody runs, to wait for its turn again; `None` if it has ended.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidJob`] if another process has it.
+    pub(crate) fn reopen(&self, id: &JobId) -> Result<Option<Arc<LiveJob>>> {
+        let folder = self.stored(id)?;
+        let lock = open_lock(&folder)?;
+        if lock.try_lock().is_err() {
+            return Err(Error::invalid_job("id", "is run by another process; ask that one"));
+        }
+        let mut status = read_status(&folder)?;
+        if status.state.is_terminal() {
+            return Ok(None);
+        }
+        let path = folder.join(EVENTS);
+        let mut bytes = Vec::new();
+        let opened = OpenOptions::new().create(true).read(true).append(true).open(&path);
+        let opened = opened.and_then(|mut log| {
+            end_last_line(&mut log)?;
+            log.rewind()?;
+            log.read_to_end(&mut bytes)?;
+            Ok(log)
+        });
+        let log = opened.map_err(io("read", &path))?;
+        status.state = JobState::Queued;
+        write_status(&folder, &status)?;
+        let record =
+            Record { status, events: whole_events(&bytes), log, lock: Some(lock), stored: false };
+        Ok(Some(self.keep(id.clone(), folder, record)))
+    }
+
+    fn keep(&self, id: JobId, folder: PathBuf, record: Record) -> Arc<LiveJob> {
         let job = Arc::new(LiveJob {
             folder,
             record: Mutex::new(record),
             changed: watch::Sender::new(()),
             cancelled: AtomicBool::new(false),
+            paused: AtomicBool::new(false),
         });
         self.lock_live().insert(id, Arc::clone(&job));
-        Ok(job)
+        job
     }
 
     /// The job, if this trainer was handed it and has not done with it.
@@ -153,13 +192,64 @@ impl LiveJob {
         self.cancelled.load(Ordering::Relaxed) || self.folder.join(CANCEL).exists()
     }
 
-    /// Cancels a job that waits at once, and one that runs at its next step.
+    /// Whether someone, here or in another process, wants the job to pause.
+    pub(crate) fn is_paused(&self) -> bool {
+        self.paused.load(Ordering::Relaxed) || self.folder.join(PAUSE).exists()
+    }
+
+    /// Pauses a job that waits at once, and one that runs at its next step.
+    pub(crate) fn pause(&self) -> Result<()> {
+        let record = self.record();
+        if record.status.state == JobState::Queued {
+            return self.pause_record(record, "paused before it began");
+        }
+        if !record.status.state.is_terminal() {
+            self.paused.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Marks a job that has stopped as paused.
+    pub(crate) fn paused(&self, text: &str) -> Result<()> {
+        self.pause_record(self.record(), text)
+    }
+
+    fn pause_record(&self, mut record: MutexGuard<'_, Record>, text: &str) -> Result<()> {
+        let told = record.tell(EventLevel::Info, text, None);
+        record.status.state = JobState::Paused;
+        let written = write_status(&self.folder, &record.status);
+        drop(record);
+        self.changed.send_replace(());
+        told.map_err(io("write", self.folder.join(EVENTS)))?;
+        written
+    }
+
+    /// Moves a paused job to those that wait; `false` if it is not paused.
+    pub(crate) fn requeue(&self) -> Result<bool> {
+        self.paused.store(false, Ordering::Relaxed);
+        take_back_pause(&self.folder)?;
+        let mut record = self.record();
+        if record.status.state != JobState::Paused {
+            return Ok(false);
+        }
+        record.status.state = JobState::Queued;
+        write_status(&self.folder, &record.status)?;
+        Ok(true)
+    }
+
+    /// Cancels a job that waits or is paused at once, and one that runs at its next step.
     pub(crate) fn cancel(&self) -> Result<()> {
         self.cancelled.store(true, Ordering::Relaxed);
         // It must not begin between the look and the end.
         let record = self.record();
-        if record.status.state == JobState::Queued {
-            return self.end_record(record, JobState::Cancelled, CANCELLED_EARLY, |_| {});
+        match record.status.state {
+            JobState::Queued => {
+                self.end_record(record, JobState::Cancelled, CANCELLED_EARLY, |_| {})?;
+            }
+            JobState::Paused => {
+                self.end_record(record, JobState::Cancelled, "cancelled while paused", |_| {})?;
+            }
+            _ => {}
         }
         Ok(())
     }
@@ -211,6 +301,9 @@ impl LiveJob {
         let written = write_status(&self.folder, &record.status);
         record.lock = None;
         record.stored = told.is_ok() && written.is_ok();
+        if record.stored {
+            clear(&self.folder);
+        }
         drop(record);
         self.changed.send_replace(());
         told.map_err(io("write", self.folder.join(EVENTS)))?;
@@ -259,13 +352,41 @@ fn end_last_line(log: &mut File) -> std::io::Result<()> {
     Ok(())
 }
 
+/// The events that were written wholly.
+fn whole_events(bytes: &[u8]) -> Vec<TrainingEvent> {
+    let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    lines.filter_map(|line| serde_json::from_slice(line).ok()).collect()
+}
+
+/// Removes what only a job that goes on has a use for. What stays does no harm.
+fn clear(folder: &Path) {
+    for name in [WORK, PAUSE].into_iter().chain(checkpoint::FILES) {
+        let _ = std::fs::remove_file(folder.join(name));
+    }
+}
+
+/// Asks whoever runs a stored job to pause it.
+pub(crate) fn ask_to_pause(folder: &Path) -> Result<()> {
+    let path = folder.join(PAUSE);
+    std::fs::write(&path, b"").map_err(io("write", path))
+}
+
+fn take_back_pause(folder: &Path) -> Result<()> {
+    let path = folder.join(PAUSE);
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(io("remove", path)(error)),
+        _ => Ok(()),
+    }
+}
+
 /// Asks whoever runs a stored job to cancel it.
 pub(crate) fn ask_to_cancel(folder: &Path) -> Result<()> {
     let path = folder.join(CANCEL);
     std::fs::write(&path, b"").map_err(io("write", path))
 }
 
-/// The status of a job on disk; one that nobody runs any more is marked as failed.
+/// The status of a job on disk; one that nobody runs any more is marked as paused if it can go on,
+/// or else as failed.
 pub(crate) fn stored_status(folder: &Path) -> Result<JobStatus> {
     let status = read_status(folder)?;
     if status.state.is_terminal() {
@@ -277,12 +398,21 @@ pub(crate) fn stored_status(folder: &Path) -> Result<JobStatus> {
     }
     // It may have ended between the two looks.
     let mut status = read_status(folder)?;
-    if !status.state.is_terminal() {
-        status.state = JobState::Failed;
-        status.finished_at = Some(now());
-        status.error = Some(JobError::new("interrupted", INTERRUPTED));
+    if !status.state.is_terminal() && status.state != JobState::Paused {
+        let can_go_on = folder.join(WORK).is_file();
+        let (level, text) = match can_go_on {
+            true => (EventLevel::Warn, LEFT),
+            false => (EventLevel::Error, INTERRUPTED),
+        };
+        if can_go_on {
+            status.state = JobState::Paused;
+        } else {
+            status.state = JobState::Failed;
+            status.finished_at = Some(now());
+            status.error = Some(JobError::new("interrupted", INTERRUPTED));
+        }
         let path = folder.join(EVENTS);
-        let event = TrainingEvent::new("ftevent-interrupted", now(), INTERRUPTED);
+        let event = TrainingEvent::new(format!("ftevent-interrupted-{}", now()), now(), text);
         OpenOptions::new()
             .create(true)
             .read(true)
@@ -290,7 +420,7 @@ pub(crate) fn stored_status(folder: &Path) -> Result<JobStatus> {
             .open(&path)
             .and_then(|mut log| {
                 end_last_line(&mut log)?;
-                append(&mut log, &event.with_level(EventLevel::Error))
+                append(&mut log, &event.with_level(level))
             })
             .map_err(io("write", path))?;
         write_status(folder, &status)?;
@@ -337,8 +467,7 @@ impl StoredEvents {
         // A line without its end is still being written, or was cut off with its process.
         let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
         self.read += whole as u64;
-        let lines = bytes[..whole].split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-        Ok(Some(lines.filter_map(|line| serde_json::from_slice(line).ok()).collect()))
+        Ok(Some(whole_events(&bytes[..whole])))
     }
 }
 
@@ -396,6 +525,11 @@ const STATUS: &str = "job.json";
 const EVENTS: &str = "events.jsonl";
 const LOCK: &str = "lock";
 const CANCEL: &str = "cancel";
+const PAUSE: &str = "pause";
+/// All that a job goes by, as long as it may have to go on.
+pub(crate) const WORK: &str = "work.json";
+const LEFT: &str =
+    "the process that trained it ended before the training did; resume the job to go on";
 const CANCELLED_EARLY: &str = "cancelled before it began";
 const INTERRUPTED: &str = "the process that trained it ended before the training did; submit the \
                            job again, its checkpoints are in the job's folder";

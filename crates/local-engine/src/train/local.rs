@@ -16,7 +16,7 @@ use trainer::{
 
 use crate::engine::{now, timed_id};
 use crate::models::Models;
-use crate::train::jobs::{Jobs, LiveJob, StoredEvents, ask_to_cancel, failed};
+use crate::train::jobs::{Jobs, LiveJob, StoredEvents, ask_to_cancel, ask_to_pause, failed};
 use crate::train::work::{Finished, Prepared};
 
 /// Fine-tunes local models in this process.
@@ -28,10 +28,13 @@ use crate::train::work::{Finished, Prepared};
 ///
 /// Each has a folder under the home folder's `jobs/`: its status, its events and, after each
 /// epoch, a checkpoint, of which the last three are kept; a checkpoint is a model folder like any
-/// other. Jobs outlive the process in that they stay listed; one that was under way when its
-/// process ended is reported as failed with the code `interrupted`. Jobs that run in another
-/// process on the same home can be watched and cancelled too; watching them takes a tokio runtime
-/// with time.
+/// other. Every minute, and when it is paused, the whole state of a job is kept there as well, with
+/// its examples; it is removed when the job ends.
+///
+/// A job that is paused, or was under way when its process ended, is `paused`, and
+/// [`resume`](Trainer::resume) goes on with it in any process, to the bits that it would have come
+/// to. Jobs that run in another process on the same home can be watched, paused and cancelled;
+/// watching them takes a tokio runtime with time.
 ///
 /// # What is trained, and how
 ///
@@ -67,6 +70,8 @@ struct Shared {
     models: Arc<Models>,
     jobs: Jobs,
     queue: Mutex<Queue>,
+    /// How often the state of a job is kept.
+    every: Mutex<Duration>,
 }
 
 #[derive(Debug, Default)]
@@ -78,8 +83,18 @@ struct Queue {
 
 impl LocalTrainer {
     pub(crate) fn open(home: &Path, models: Arc<Models>) -> crate::Result<Self> {
-        let (jobs, queue) = (Jobs::open(home)?, Mutex::default());
-        Ok(Self { shared: Arc::new(Shared { models, jobs, queue }) })
+        let (jobs, queue, every) = (Jobs::open(home)?, Mutex::default(), Mutex::new(EVERY));
+        Ok(Self { shared: Arc::new(Shared { models, jobs, queue, every }) })
+    }
+
+    /// Sets how often the state of a job is kept on disk, for all clones of this trainer: after the
+    /// first step that ends so long after the last time. A minute unless set.
+    ///
+    /// A job whose process is killed loses what it did since.
+    #[must_use]
+    pub fn with_state_every(self, every: Duration) -> Self {
+        *self.shared.every.lock().unwrap_or_else(PoisonError::into_inner) = every;
+        self
     }
 }
 
@@ -120,10 +135,54 @@ impl Trainer for LocalTrainer {
             return job.cancel();
         }
         let folder = self.shared.jobs.stored(id)?;
-        if self.shared.jobs.status(id)?.state.is_terminal() {
-            return Ok(());
+        match self.shared.jobs.status(id)?.state {
+            state if state.is_terminal() => Ok(()),
+            JobState::Paused => match self.shared.jobs.reopen(id)? {
+                Some(job) => {
+                    job.cancel()?;
+                    self.shared.jobs.release(&job);
+                    Ok(())
+                }
+                None => Ok(()),
+            },
+            _ => ask_to_cancel(&folder),
         }
-        ask_to_cancel(&folder)
+    }
+
+    async fn pause(&self, id: &JobId) -> Result<()> {
+        if let Some(job) = self.shared.jobs.live(id) {
+            return job.pause();
+        }
+        let folder = self.shared.jobs.stored(id)?;
+        match self.shared.jobs.status(id)?.state {
+            JobState::Queued | JobState::Running => ask_to_pause(&folder),
+            _ => Ok(()),
+        }
+    }
+
+    /// Goes on with a paused job, or one whose process is gone, to the same bits that it would have
+    /// come to.
+    async fn resume(&self, id: &JobId) -> Result<()> {
+        let job = match self.shared.jobs.live(id) {
+            Some(job) => Some(job),
+            None if self.shared.jobs.status(id)?.state == JobState::Paused => {
+                let job = self.shared.jobs.reopen(id)?;
+                if let Some(job) = &job {
+                    job.paused("taken up again")?;
+                }
+                job
+            }
+            None => None,
+        };
+        let Some(job) = job else { return Ok(()) };
+        let prepared = match job.status().state {
+            JobState::Paused => Prepared::read(&job.folder)?,
+            _ => return Ok(()),
+        };
+        if job.requeue()? {
+            enqueue(&self.shared, job, prepared)?;
+        }
+        Ok(())
     }
 }
 
@@ -142,7 +201,13 @@ fn submit(shared: &Arc<Shared>, job: TrainingJob) -> Result<JobId> {
     status.hyperparameters = prepared.hyperparameters();
     status.seed = Some(prepared.seed());
     let live = shared.jobs.create(status)?;
+    prepared.save(&live.folder)?;
     live.tell("the job waits for its turn", None)?;
+    enqueue(shared, live, prepared)?;
+    Ok(id)
+}
+
+fn enqueue(shared: &Arc<Shared>, live: Arc<LiveJob>, prepared: Prepared) -> Result<()> {
     let mut queue = shared.queue();
     queue.waiting.push_back((live, Box::new(prepared)));
     if !queue.tended {
@@ -153,7 +218,7 @@ fn submit(shared: &Arc<Shared>, job: TrainingJob) -> Result<JobId> {
             .map_err(|source| failed(crate::Error::Thread { source }))?;
         queue.tended = true;
     }
-    Ok(id)
+    Ok(())
 }
 
 impl Shared {
@@ -191,13 +256,15 @@ impl Shared {
         if !job.begin()? {
             return Ok(());
         }
-        match prepared.train(job, &self.models)? {
+        let every = *self.every.lock().unwrap_or_else(PoisonError::into_inner);
+        match prepared.train(job, &self.models, every)? {
             Finished::Model(model, tokens) => {
                 job.end(JobState::Succeeded, &format!("the new model is {model}"), |status| {
                     status.fine_tuned_model = Some(model.clone());
                     status.trained_tokens = Some(tokens);
                 })
             }
+            Finished::Paused => job.paused("paused"),
             Finished::Cancelled => job.end(JobState::Cancelled, "cancelled", |_| {}),
         }
     }
@@ -258,4 +325,5 @@ fn stored_events(events: StoredEvents) -> EventStream {
     batches.flat_map(stream::iter).boxed()
 }
 
+const EVERY: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(200);

@@ -94,6 +94,31 @@ impl Optimizer {
         Ok(number)
     }
 
+    /// How many steps were taken.
+    pub(crate) fn steps(&self) -> i32 {
+        self.steps
+    }
+
+    /// What is remembered of each weight: its mean gradient, and the mean of its square.
+    pub(crate) fn moments(&self) -> impl Iterator<Item = [&Vec<f32>; 2]> {
+        self.moments.iter().map(|moments| [&moments.mean, &moments.square])
+    }
+
+    /// Takes up what was remembered; `false`, and nothing is changed, if it is of other weights.
+    pub(crate) fn restore(&mut self, steps: i32, kept: Vec<[Vec<f32>; 2]>) -> bool {
+        let fits = |(own, kept): (&Moments, &[Vec<f32>; 2])| {
+            kept.iter().all(|kept| kept.len() == own.mean.len())
+        };
+        if kept.len() != self.moments.len() || !self.moments.iter().zip(&kept).all(fits) {
+            return false;
+        }
+        for (own, [mean, square]) in self.moments.iter_mut().zip(kept) {
+            (own.mean, own.square) = (mean, square);
+        }
+        self.steps = steps;
+        true
+    }
+
     /// How long the gradient of the last step was, before it was scaled down.
     pub(crate) fn last_norm(&self) -> f64 {
         self.norm

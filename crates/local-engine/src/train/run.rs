@@ -3,10 +3,12 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
+use serde::{Deserialize, Serialize};
 use trainer::Metrics;
 
 use crate::error::{Result, gigabytes};
 use crate::network::Keep;
+use crate::train::checkpoint::Checkpoint;
 use crate::train::encode::Encoded;
 use crate::train::forecast::{self, Load, SIDE_BY_SIDE};
 use crate::train::learner::Learner;
@@ -14,7 +16,7 @@ use crate::train::objective::{self, mean_loss};
 use crate::train::optimizer::{Optimizer, Rates, schedule};
 
 /// How to train.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Plan {
     pub(crate) epochs: u32,
     pub(crate) batch_size: usize,
@@ -29,7 +31,7 @@ pub(crate) struct Plan {
 }
 
 /// Remembered examples, some of which are trained on again beside each batch.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Rehearsal {
     pub(crate) examples: Vec<Encoded>,
     pub(crate) per_step: usize,
@@ -42,6 +44,12 @@ pub(crate) trait Observer {
 
     fn message(&mut self, text: String) -> ControlFlow<()>;
 
+    /// After each step: whether the state is to be kept, so that the run can go on from there.
+    fn wants_state(&mut self) -> bool;
+
+    /// Keeps the state of a run.
+    fn keep(&mut self, state: State<'_>) -> Result<()>;
+
     /// After each epoch, with the steps done so far.
     fn epoch_ended(&mut self, steps: u64, learner: &Learner) -> Result<()>;
 }
@@ -52,11 +60,35 @@ pub(crate) struct Run<'a> {
     optimizer: Optimizer,
     validation: &'a [Encoded],
     observer: &'a mut dyn Observer,
-    /// How many tokens a part of a batch may have.
-    part: usize,
     begun: Instant,
+    pub(crate) place: Place,
+}
+
+/// How far a run has come.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Place {
+    /// The tokens gone through, and the steps done.
     pub(crate) tokens: u64,
     steps: u64,
+    /// What is being trained, from 1, and how many steps were done before.
+    phase: u32,
+    before: u64,
+    /// The epoch, from 1, how many of its batches are done, and the sum of their losses.
+    epoch: u32,
+    batches: usize,
+    sum: f64,
+    /// How many tokens a part of a batch may have.
+    part: usize,
+    /// What preferences are compared with, pair by pair.
+    reference: Vec<f64>,
+}
+
+/// All that the rest of a run depends on, beside its data and settings.
+#[derive(Debug)]
+pub(crate) struct State<'a> {
+    pub(crate) place: &'a Place,
+    pub(crate) learner: &'a Learner,
+    pub(crate) optimizer: &'a Optimizer,
 }
 
 /// How a run, or a part of it, came to its end.
@@ -73,8 +105,24 @@ impl<'a> Run<'a> {
         observer: &'a mut dyn Observer,
     ) -> Self {
         let (optimizer, begun) = (Optimizer::new(&learner), Instant::now());
-        let part = usize::MAX;
-        Self { learner, optimizer, validation, observer, part, begun, tokens: 0, steps: 0 }
+        let place = Place { part: usize::MAX, ..Place::default() };
+        Self { learner, optimizer, validation, observer, begun, place }
+    }
+
+    /// All that the rest of the run depends on.
+    pub(crate) fn state(&self) -> State<'_> {
+        State { place: &self.place, learner: &self.learner, optimizer: &self.optimizer }
+    }
+
+    /// Goes on from what was kept.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Checkpoint`](crate::Error::Checkpoint) if it is of another training.
+    pub(crate) fn restore(&mut self, kept: Checkpoint) -> Result<()> {
+        kept.restore(&mut self.learner, &mut self.optimizer)?;
+        self.place = kept.place;
+        Ok(())
     }
 
     /// Goes through batches in parts that fit into the memory there is.
@@ -85,7 +133,11 @@ impl<'a> Run<'a> {
     pub(crate) fn fit(&mut self, load: Load) -> Result<Ended> {
         let available = forecast::available();
         let fit = forecast::fit(&self.learner, load, available)?;
-        (self.learner.keep, self.part) = (fit.keep, fit.tokens);
+        self.learner.keep = fit.keep;
+        // Sums are made part by part: a run that goes on has to make the same.
+        if self.place.phase == 0 {
+            self.place.part = fit.tokens;
+        }
         let mut text = format!("training needs about {}", gigabytes(fit.bytes));
         if let Some(available) = available {
             text.push_str(&format!(" of {} that are free", gigabytes(available)));
@@ -106,24 +158,25 @@ impl<'a> Run<'a> {
         rehearsals: &[Rehearsal],
         plan: &Plan,
     ) -> Result<Ended> {
-        let mut decks: Vec<Deck> = (rehearsals.iter().zip(1..))
-            .map(|(set, i)| Deck::new(set.examples.len(), plan.seed ^ i))
-            .collect();
+        if self.place.phase > SUPERVISED {
+            return Ok(Ended::Done);
+        }
+        self.enter(SUPERVISED);
         self.epochs(examples.len(), plan, |run, batch, rates| {
+            let step = run.place.steps;
             // The batch comes first and is what the step's loss tells of.
             let new: Vec<&Encoded> = batch.iter().map(|i| &examples[*i]).collect();
-            let old = decks
-                .iter_mut()
-                .zip(rehearsals)
-                .flat_map(|(deck, set)| deck.draw(set.per_step).map(|i| &set.examples[i]));
+            let old = rehearsals.iter().zip(1..).flat_map(|(set, i)| {
+                let drawn = draw(set.examples.len(), set.per_step, plan.seed ^ i, step);
+                drawn.into_iter().map(|i| &set.examples[i])
+            });
             let all: Vec<(bool, &Encoded)> = (new.iter().map(|example| (true, *example)))
                 .chain(old.map(|example| (false, example)))
                 .collect();
-            run.tokens += all.iter().map(|(_, example)| example.tokens() as u64).sum::<u64>();
+            run.place.tokens += all.iter().map(|(_, example)| example.tokens() as u64).sum::<u64>();
             let all_targets: usize = all.iter().map(|(_, example)| example.targets.len()).sum();
             let new_targets: usize = new.iter().map(|example| example.targets.len()).sum();
-            let shards = shards(all, |(_, example)| example.tokens(), run.part);
-            let step = run.steps;
+            let shards = shards(all, |(_, example)| example.tokens(), run.place.part);
             let sum =
                 run.optimizer.step(&mut run.learner, &shards, rates, |learner, i, shard| {
                     let examples: Vec<&Encoded> =
@@ -146,11 +199,15 @@ impl<'a> Run<'a> {
         plan: &Plan,
         beta: f64,
     ) -> Result<Ended> {
-        let reference = objective::margins(&self.learner, pairs);
+        if self.place.phase < PREFERENCES {
+            self.place.reference = objective::margins(&self.learner, pairs);
+        }
+        self.enter(PREFERENCES);
+        let reference = self.place.reference.clone();
         self.epochs(pairs.len(), plan, |run, batch, rates| {
             let tokens = |i: &usize| pairs[*i].iter().map(Encoded::tokens).sum::<usize>();
-            run.tokens += batch.iter().map(tokens).sum::<usize>() as u64;
-            let shards = shards(batch.to_vec(), tokens, run.part);
+            run.place.tokens += batch.iter().map(tokens).sum::<usize>() as u64;
+            let shards = shards(batch.to_vec(), tokens, run.place.part);
             let sum =
                 run.optimizer.step(&mut run.learner, &shards, rates, |learner, _, shard| {
                     let reference: Vec<f64> = shard.iter().map(|i| reference[*i]).collect();
@@ -172,6 +229,14 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Begins a part of the run, unless it is that which the run goes on with.
+    fn enter(&mut self, phase: u32) {
+        if self.place.phase < phase {
+            let place = &mut self.place;
+            (place.phase, place.before, place.epoch) = (phase, place.steps, 1);
+        }
+    }
+
     fn epochs(
         &mut self,
         examples: usize,
@@ -180,19 +245,20 @@ impl<'a> Run<'a> {
     ) -> Result<Ended> {
         let per_epoch = examples.div_ceil(plan.batch_size) as u64;
         let total = per_epoch * u64::from(plan.epochs);
-        let before = self.steps;
+        let before = self.place.before;
         let mut metrics = Metrics::default();
         metrics.total_steps = before + total;
         metrics.epochs = Some(plan.epochs);
-        if before == 0 && self.validate(&mut metrics).is_break() {
+        if self.place.steps == 0 && self.validate(&mut metrics).is_break() {
             return Ok(Ended::BrokenOff);
         }
-        let mut deck = Deck::new(examples, plan.seed);
-        for epoch in 1..=plan.epochs {
-            let (mut sum, order) = (0.0, deck.deal());
+        while self.place.epoch <= plan.epochs {
+            let epoch = self.place.epoch;
             metrics.epoch = Some(epoch);
-            for batch in order.chunks(plan.batch_size) {
-                let learning_rate = plan.learning_rate * schedule(self.steps - before, total);
+            let order = shuffled(examples, plan.seed, u64::from(epoch));
+            for batch in order.chunks(plan.batch_size).skip(self.place.batches) {
+                let share = schedule(self.place.steps - before, total);
+                let learning_rate = plan.learning_rate * share;
                 let rates = Rates {
                     learning_rate,
                     weight_decay: plan.weight_decay,
@@ -200,24 +266,32 @@ impl<'a> Run<'a> {
                     ..Rates::default()
                 };
                 let loss = step(self, batch, rates)?;
-                self.steps += 1;
-                sum += loss * batch.len() as f64;
+                let place = &mut self.place;
+                place.steps += 1;
+                place.batches += 1;
+                place.sum += loss * batch.len() as f64;
                 let seconds = self.begun.elapsed().as_secs_f64();
-                metrics.step = self.steps;
+                metrics.step = place.steps;
                 metrics.train_loss = Some(loss);
                 metrics.learning_rate = Some(learning_rate);
                 metrics.gradient_norm = Some(self.optimizer.last_norm());
-                metrics.tokens_per_second = Some(self.tokens as f64 / seconds.max(1e-9));
+                metrics.tokens_per_second = Some(place.tokens as f64 / seconds.max(1e-9));
                 if self.observer.measured(metrics.clone()).is_break() {
                     return Ok(Ended::BrokenOff);
+                }
+                if self.observer.wants_state() {
+                    let Self { learner, optimizer, place, observer, .. } = self;
+                    observer.keep(State { place, learner, optimizer })?;
                 }
             }
             if self.validate(&mut metrics).is_break() {
                 return Ok(Ended::BrokenOff);
             }
-            self.observer.epoch_ended(self.steps, &self.learner)?;
-            let mean = sum / examples.max(1) as f64;
+            self.observer.epoch_ended(self.place.steps, &self.learner)?;
+            let mean = self.place.sum / examples.max(1) as f64;
+            (self.place.epoch, self.place.batches, self.place.sum) = (epoch + 1, 0, 0.0);
             if mean < plan.enough && epoch < plan.epochs {
+                self.place.epoch = plan.epochs + 1;
                 return Ok(self.announce(format!(
                     "stopped early after epoch {epoch} of {}: the mean training loss of {mean:.4} \
                      is below {}",
@@ -263,40 +337,33 @@ fn shards<T>(mut items: Vec<T>, cost: impl Fn(&T) -> usize, most: usize) -> Vec<
     shards.into_iter().map(|(_, shard)| shard).collect()
 }
 
-/// Deals numbers in an order that the seed decides.
-#[derive(Debug)]
-struct Deck {
-    cards: Vec<usize>,
-    next: usize,
-    rng: fastrand::Rng,
+/// The numbers below `count`, in an order that the seed and the round decide.
+fn shuffled(count: usize, seed: u64, round: u64) -> Vec<usize> {
+    let mut numbers: Vec<usize> = (0..count).collect();
+    let seed = seed ^ round.wrapping_mul(0xd134_2543_de82_ef95);
+    fastrand::Rng::with_seed(seed).shuffle(&mut numbers);
+    numbers
 }
 
-impl Deck {
-    fn new(count: usize, seed: u64) -> Self {
-        Self { cards: (0..count).collect(), next: count, rng: fastrand::Rng::with_seed(seed) }
+/// What is drawn for a step: each number below `count` comes once before any comes again.
+fn draw(count: usize, per_step: usize, seed: u64, step: u64) -> Vec<usize> {
+    if count == 0 {
+        return Vec::new();
     }
-
-    /// All cards, in a new order.
-    fn deal(&mut self) -> Vec<usize> {
-        self.rng.shuffle(&mut self.cards);
-        self.cards.clone()
-    }
-
-    /// Some cards; each comes once before any comes again.
-    fn draw(&mut self, count: usize) -> impl Iterator<Item = usize> {
-        let count = count.min(self.cards.len());
-        let mut drawn = Vec::with_capacity(count);
-        while drawn.len() < count {
-            if self.next >= self.cards.len() {
-                self.rng.shuffle(&mut self.cards);
-                self.next = 0;
-            }
-            drawn.push(self.cards[self.next]);
-            self.next += 1;
+    let (all, per_step) = (count as u64, per_step.min(count) as u64);
+    let places = step * per_step..(step + 1) * per_step;
+    let mut round = (u64::MAX, Vec::new());
+    let one = |place: u64| {
+        if round.0 != place / all {
+            round = (place / all, shuffled(count, seed, place / all));
         }
-        drawn.into_iter()
-    }
+        round.1[(place % all) as usize]
+    };
+    places.map(one).collect()
 }
 
+/// The parts of a run, in order.
+const SUPERVISED: u32 = 1;
+const PREFERENCES: u32 = 2;
 /// Runs are short, so that a mean of squares over a thousand steps would never settle.
 const BETAS: [f64; 2] = [0.9, 0.99];

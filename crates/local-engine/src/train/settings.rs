@@ -1,11 +1,12 @@
 //! The hyper-parameters: what the job sets, and what is chosen for it.
 
+use serde::{Deserialize, Serialize};
 use trainer::Hyperparameters;
 
 use crate::train::run::Plan;
 
 /// All that decides how a job trains, its data apart.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Settings {
     pub(crate) supervised: Plan,
     pub(crate) preference: Plan,

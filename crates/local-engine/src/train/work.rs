@@ -3,8 +3,10 @@
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use openai_api::ModelId;
+use serde::{Deserialize, Serialize};
 use trainer::{
     Error, Example, Hyperparameters, JobId, Method, Metrics, Preference, Result, TrainingJob,
 };
@@ -14,23 +16,22 @@ use crate::files::{CONFIG, GENERATION_CONFIG, ModelFiles, TOKENIZER, TOKENIZER_C
 use crate::model::LoadedModel;
 use crate::models::{ABOUT, About, Models};
 use crate::peft;
+use crate::train::checkpoint;
 use crate::train::choice::{self, Choice};
 use crate::train::encode::{Encoded, Encoder};
 use crate::train::forecast::Load;
-use crate::train::jobs::{LiveJob, failed};
+use crate::train::jobs::{LiveJob, WORK, failed};
 use crate::train::learner::Learner;
 use crate::train::memory::{self, Remembered};
-use crate::train::run::{Ended, Observer, Rehearsal, Run};
+use crate::train::run::{Ended, Observer, Place, Rehearsal, Run, State};
 use crate::train::settings::Settings;
 use crate::weights;
 
 /// A job ready to run.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Prepared {
     id: JobId,
     base: ModelId,
-    /// The model whose weights it stands on, and its files.
-    root: (ModelId, ModelFiles),
     choice: Choice,
     suffix: Option<String>,
     examples: Vec<Encoded>,
@@ -48,6 +49,7 @@ pub(crate) enum Finished {
     /// A new model, after so many tokens.
     Model(ModelId, u64),
     Cancelled,
+    Paused,
 }
 
 impl Prepared {
@@ -88,7 +90,6 @@ impl Prepared {
         let rehearsals = rehearsals(&mut encoder, &remembered, &settings)?;
         Ok(Self {
             id: id.clone(),
-            root: models.root(&job.base_model).map_err(failed)?,
             base: job.base_model.clone(),
             choice,
             suffix: job.suffix.clone(),
@@ -101,6 +102,30 @@ impl Prepared {
         })
     }
 
+    /// Writes all that the job goes by into its folder, so that another process can go on.
+    pub(crate) fn save(&self, folder: &Path) -> Result<()> {
+        let path = folder.join(WORK);
+        let write = || {
+            let mut file = tempfile::NamedTempFile::new_in(folder)?;
+            serde_json::to_writer(&mut file, self)?;
+            file.as_file().sync_all()?;
+            file.persist(&path)?;
+            Ok(())
+        };
+        write().map_err(|source| Error::Io { action: "write", path: path.clone(), source })
+    }
+
+    /// Reads what [`save`](Self::save) wrote.
+    pub(crate) fn read(folder: &Path) -> Result<Self> {
+        let path = folder.join(WORK);
+        let bytes = std::fs::read(&path).map_err(crate::Error::io("read", &path));
+        let read = bytes.and_then(|bytes| {
+            serde_json::from_slice(&bytes)
+                .map_err(|source| crate::Error::Json { file: path.display().to_string(), source })
+        });
+        read.map_err(failed)
+    }
+
     pub(crate) fn hyperparameters(&self) -> Hyperparameters {
         self.settings.in_use(!self.pairs.is_empty())
     }
@@ -110,20 +135,36 @@ impl Prepared {
     }
 
     /// Trains, and puts the new model among the others.
-    pub(crate) fn train(&self, job: &LiveJob, models: &Models) -> Result<Finished> {
+    ///
+    /// A state of it that was kept is gone on from, and one is kept every so often.
+    pub(crate) fn train(
+        &self,
+        job: &LiveJob,
+        models: &Models,
+        every: Duration,
+    ) -> Result<Finished> {
         let base = models.load(&self.base).map_err(failed)?;
-        let mut watcher = Watcher { job, prepared: self, failure: None };
+        let root = models.root(&self.base).map_err(failed)?;
+        let kept = Instant::now();
+        let mut watcher = Watcher { job, prepared: self, root: &root, every, kept, failure: None };
         let learner = self.choice.learner(&base, self.settings.seed);
         let mut run = Run::new(learner, &self.validation, &mut watcher);
-        let outcome = self.phases(&mut run);
-        let Run { learner, tokens, .. } = run;
+        let outcome = match checkpoint::latest(&job.folder) {
+            Some(state) => run.restore(state).and_then(|()| self.phases(&mut run)),
+            None => self.phases(&mut run),
+        };
+        if matches!(outcome, Ok(Ended::BrokenOff)) && !job.is_cancelled() && job.is_paused() {
+            checkpoint::save(&run.state(), &job.folder).map_err(failed)?;
+            return Ok(Finished::Paused);
+        }
+        let Run { learner, place: Place { tokens, .. }, .. } = run;
         if let Some(failure) = watcher.failure {
             return Err(failure);
         }
         if outcome.map_err(failed)? == Ended::BrokenOff {
             return Ok(Finished::Cancelled);
         }
-        let model = self.save(&learner, models).map_err(failed)?;
+        let model = self.publish(&learner, &root, models).map_err(failed)?;
         Ok(Finished::Model(model, tokens))
     }
 
@@ -170,7 +211,7 @@ impl Prepared {
     }
 
     /// Writes the new model beside the others, and moves it there as a whole.
-    fn save(&self, learner: &Learner, models: &Models) -> crate::Result<ModelId> {
+    fn publish(&self, learner: &Learner, root: &Root, models: &Models) -> crate::Result<ModelId> {
         let (id, folder) = loop {
             let id = self.new_id();
             match models.folder_of(&id) {
@@ -190,7 +231,7 @@ impl Prepared {
             .prefix(".training-")
             .tempdir_in(models.folder())
             .map_err(crate::Error::io("create", models.folder()))?;
-        self.write_model(learner, draft.path())?;
+        self.write_model(learner, root, draft.path())?;
         memory::write(&self.memory, draft.path())?;
         std::fs::rename(draft.path(), &folder).map_err(crate::Error::io("create", &folder))?;
         // It lies elsewhere now, and there is nothing to remove.
@@ -206,8 +247,12 @@ impl Prepared {
         ModelId::new(format!("ft:{root}:{suffix}:{}", &random_id()[..8]))
     }
 
-    fn write_model(&self, learner: &Learner, folder: &Path) -> crate::Result<()> {
-        let (root, files) = &self.root;
+    fn write_model(
+        &self,
+        learner: &Learner,
+        (root, files): &Root,
+        folder: &Path,
+    ) -> crate::Result<()> {
         let about = About {
             created: now(),
             owned_by: "local".to_owned(),
@@ -251,10 +296,17 @@ fn rehearsals(
     Ok(rehearsals)
 }
 
+/// The model whose weights a base stands on, and its files.
+type Root = (ModelId, ModelFiles);
+
 /// Puts what a run tells into the job's events, and its checkpoints into the job's folder.
 struct Watcher<'a> {
     job: &'a LiveJob,
     prepared: &'a Prepared,
+    root: &'a Root,
+    /// How often the state is kept, and when it was last.
+    every: Duration,
+    kept: Instant,
     failure: Option<Error>,
 }
 
@@ -263,7 +315,7 @@ impl Watcher<'_> {
         if let Err(error) = self.job.tell(text, metrics) {
             self.failure.get_or_insert(error);
         }
-        if self.failure.is_some() || self.job.is_cancelled() {
+        if self.failure.is_some() || self.job.is_cancelled() || self.job.is_paused() {
             return ControlFlow::Break(());
         }
         ControlFlow::Continue(())
@@ -291,14 +343,26 @@ impl Observer for Watcher<'_> {
         self.tell(&text, None)
     }
 
+    fn wants_state(&mut self) -> bool {
+        self.kept.elapsed() >= self.every
+    }
+
+    fn keep(&mut self, state: State<'_>) -> crate::Result<()> {
+        checkpoint::save(&state, &self.job.folder)?;
+        self.kept = Instant::now();
+        Ok(())
+    }
+
     fn epoch_ended(&mut self, steps: u64, learner: &Learner) -> crate::Result<()> {
         let folder = self.job.folder.join("checkpoints");
         let checkpoint = folder.join(format!("step-{steps:06}"));
         std::fs::create_dir_all(&checkpoint).map_err(crate::Error::io("create", &checkpoint))?;
-        self.prepared.write_model(learner, &checkpoint).map_err(|error| match error {
-            crate::Error::NotFinite { .. } => crate::Error::Diverged { step: steps },
-            error => error,
-        })?;
+        self.prepared.write_model(learner, self.root, &checkpoint).map_err(
+            |error| match error {
+                crate::Error::NotFinite { .. } => crate::Error::Diverged { step: steps },
+                error => error,
+            },
+        )?;
         keep_last(&folder)
     }
 }

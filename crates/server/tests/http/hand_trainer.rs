@@ -50,6 +50,19 @@ impl HandTrainer {
         });
     }
 
+    /// Moves a job from one state to another, if it is in that.
+    fn turn(&self, id: &JobId, from: JobState, to: JobState) -> Result<()> {
+        self.find(id, |entry| {
+            entry.state.send_if_modified(|state| {
+                let is_there = state.status.state == from;
+                if is_there {
+                    state.status.state = to;
+                }
+                is_there
+            });
+        })
+    }
+
     fn find<T>(&self, id: &JobId, look: impl FnOnce(&Entry) -> T) -> Result<T> {
         let jobs = self.jobs.lock().unwrap();
         let entry = jobs.iter().find(|entry| entry.state.borrow().status.id == *id);
@@ -97,6 +110,14 @@ impl Trainer for HandTrainer {
                 .clone();
             Some((Ok(event), (state, told + 1)))
         })))
+    }
+
+    async fn pause(&self, id: &JobId) -> Result<()> {
+        self.turn(id, JobState::Running, JobState::Paused)
+    }
+
+    async fn resume(&self, id: &JobId) -> Result<()> {
+        self.turn(id, JobState::Paused, JobState::Running)
     }
 
     async fn cancel(&self, id: &JobId) -> Result<()> {

@@ -77,6 +77,25 @@ impl Trainer for ByteTrainer {
         self.find(id)?.send_if_modified(|now| end(now, JobState::Cancelled));
         Ok(())
     }
+
+    async fn pause(&self, id: &JobId) -> Result<()> {
+        self.find(id)?.send_if_modified(|now| turn(now, JobState::Running, JobState::Paused));
+        Ok(())
+    }
+
+    async fn resume(&self, id: &JobId) -> Result<()> {
+        self.find(id)?.send_if_modified(|now| turn(now, JobState::Paused, JobState::Running));
+        Ok(())
+    }
+}
+
+/// Moves a job from one state to another, if it is in that.
+fn turn(now: &mut Progress, from: JobState, to: JobState) -> bool {
+    let is_there = now.status.state == from;
+    if is_there {
+        now.status.state = to;
+    }
+    is_there
 }
 
 /// Ends a job, unless it has ended.
@@ -116,6 +135,10 @@ async fn learn(job: TrainingJob, progress: watch::Sender<Progress>) {
             return;
         }
         tokio::task::yield_now().await;
+        let goes_on = |now: &Progress| now.status.state != JobState::Paused;
+        if progress.subscribe().wait_for(goes_on).await.is_err() {
+            return;
+        }
     }
     progress.send_if_modified(|now| end(now, JobState::Succeeded));
 }

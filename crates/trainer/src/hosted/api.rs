@@ -27,6 +27,8 @@ pub(crate) trait Api: Debug + Send + Sync + 'static {
     async fn events(&self, id: &str, after: Option<String>) -> Result<Page<FineTuningEvent>>;
     /// Cancels a job.
     async fn cancel(&self, id: &str) -> Result<()>;
+    async fn pause(&self, id: &str) -> Result<()>;
+    async fn resume(&self, id: &str) -> Result<()>;
 }
 
 #[async_trait]
@@ -57,6 +59,14 @@ impl Api for Client {
 
     async fn cancel(&self, id: &str) -> Result<()> {
         self.cancel_fine_tuning_job(id).await.map(drop)
+    }
+
+    async fn pause(&self, id: &str) -> Result<()> {
+        self.pause_fine_tuning_job(id).await.map(drop)
+    }
+
+    async fn resume(&self, id: &str) -> Result<()> {
+        self.resume_fine_tuning_job(id).await.map(drop)
     }
 }
 

@@ -38,6 +38,8 @@ impl Server {
                 })
             }
             ("POST", ["fine_tuning", "jobs", id, "cancel"]) => self.cancel(&(*id).into()),
+            ("POST", ["fine_tuning", "jobs", id, "pause"]) => self.pause(&(*id).into()),
+            ("POST", ["fine_tuning", "jobs", id, "resume"]) => self.resume(&(*id).into()),
             _ => Err(Error::JobNotFound("path".into())),
         };
         match answer {
@@ -75,6 +77,22 @@ impl Server {
             .with_validation(validation.unwrap_or_default());
         let id = now(self.trainer.submit(job))?;
         now(self.trainer.status(&id)).map(|job| json!(FineTuningJob::from(job)))
+    }
+
+    fn pause(&self, id: &JobId) -> Result<Value> {
+        if now(self.trainer.status(id))?.state != JobState::Running {
+            return Err(Error::invalid_job("job", "is not running"));
+        }
+        now(self.trainer.pause(id))?;
+        now(self.trainer.status(id)).map(|job| json!(FineTuningJob::from(job)))
+    }
+
+    fn resume(&self, id: &JobId) -> Result<Value> {
+        if now(self.trainer.status(id))?.state != JobState::Paused {
+            return Err(Error::invalid_job("job", "is not paused"));
+        }
+        now(self.trainer.resume(id))?;
+        now(self.trainer.status(id)).map(|job| json!(FineTuningJob::from(job)))
     }
 
     fn cancel(&self, id: &JobId) -> Result<Value> {
