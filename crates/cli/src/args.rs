@@ -365,6 +365,35 @@ pub(crate) enum Unrated {
     Skip,
 }
 
+/// What of the model to train; the trainer chooses unless told.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Tuning {
+    /// Train all weights.
+    #[arg(long, conflicts_with = "lora")]
+    pub(crate) full: bool,
+    /// Train a LoRA adapter beside the weights.
+    #[arg(long)]
+    pub(crate) lora: bool,
+    /// The adapter's rank, at least 1 [default: 8].
+    #[arg(long, value_name = "N", requires = "lora")]
+    pub(crate) lora_rank: Option<u32>,
+    /// What the adapter's output is multiplied by, times its rank [default: 16].
+    #[arg(long, value_name = "FACTOR", requires = "lora")]
+    pub(crate) lora_alpha: Option<f64>,
+    /// The share of its inputs that the adapter does not see in training [default: 0].
+    #[arg(long, value_name = "SHARE", requires = "lora")]
+    pub(crate) lora_dropout: Option<f64>,
+    /// The modules that the adapter stands beside, such as q_proj,v_proj [default: all linear ones].
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', requires = "lora")]
+    pub(crate) lora_modules: Vec<String>,
+    /// Divide alpha by the root of the rank.
+    #[arg(long, requires = "lora")]
+    pub(crate) rslora: bool,
+    /// Learn the lengths of the weights' rows as well.
+    #[arg(long, requires = "lora")]
+    pub(crate) dora: bool,
+}
+
 /// How to train, whatever the data; --model says which model to start from.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Training")]
@@ -372,6 +401,8 @@ pub(crate) struct Training {
     /// A file or folder to measure on and not to train on.
     #[arg(long, value_name = "PATH")]
     pub(crate) validation: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) tuning: Tuning,
     /// How often to go through all examples.
     #[arg(long, value_name = "N")]
     pub(crate) epochs: Option<u32>,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use openai_api::ModelId;
 use trainer::{
     Dataset, Example, Hyperparameters, JobId, Label, Method, Problem, TrainingJob, TrainingSet,
+    Tuning,
 };
 
 use crate::error::{Error, Result};
@@ -170,6 +171,8 @@ pub struct TrainOptions {
     pub base_model: Option<ModelId>,
     /// On good answers, on preferences, or both.
     pub method: Method,
+    /// All weights of the model, or an adapter beside them.
+    pub tuning: Tuning,
     /// What is set of the training itself.
     pub hyperparameters: Hyperparameters,
     /// The word that the new model's name shall contain.
@@ -201,6 +204,7 @@ impl ReadyData {
         let mut job = TrainingJob::new(base_model, training)
             .with_validation(validation)
             .with_method(options.method)
+            .with_tuning(options.tuning)
             .with_hyperparameters(options.hyperparameters);
         job.suffix = options.suffix;
         job.seed = options.seed;

@@ -59,6 +59,16 @@ fn settings_out_of_range_are_refused() {
 }
 
 #[test]
+fn settings_of_an_adapter_need_one() {
+    let cli = parse("attune train a.csv --lora --lora-rank 4 --lora-modules q_proj,v_proj");
+    let Command::Train(train) = cli.command else { panic!("no train") };
+    assert_eq!(train.training.tuning.lora_rank, Some(4));
+    assert_eq!(train.training.tuning.lora_modules, ["q_proj", "v_proj"]);
+    refuses("attune train a.csv --lora-rank 4", "--lora");
+    refuses("attune learn --full --lora", "cannot be used with");
+}
+
+#[test]
 fn a_negative_learning_rate_reaches_the_trainer_which_refuses_it() {
     let cli = parse("attune train a.csv --learning-rate-multiplier=-1");
     let Command::Train(train) = cli.command else { panic!("no train") };

@@ -4,7 +4,7 @@ use anyhow::Result;
 use facade::{OpenAiModel, Submitted, TrainOptions};
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
-use trainer::{JobId, JobState, JobStatus, Method, Trainer};
+use trainer::{JobId, JobState, JobStatus, Lora, Method, Trainer, Tuning};
 
 use crate::Outcome;
 use crate::args::{self, BackendKind, Training};
@@ -32,6 +32,7 @@ pub(crate) fn options(training: &Training) -> TrainOptions {
         args::Method::Supervised => Method::Supervised,
         args::Method::Dpo => Method::Dpo,
     };
+    options.tuning = tuning(&training.tuning);
     options.hyperparameters.epochs = training.epochs;
     options.hyperparameters.batch_size = training.batch_size;
     options.hyperparameters.learning_rate_multiplier = training.learning_rate_multiplier;
@@ -39,6 +40,23 @@ pub(crate) fn options(training: &Training) -> TrainOptions {
     options.suffix = training.suffix.clone();
     options.seed = training.seed;
     options
+}
+
+fn tuning(asked: &args::Tuning) -> Tuning {
+    if asked.full {
+        return Tuning::Full;
+    }
+    if !asked.lora {
+        return Tuning::Auto;
+    }
+    let mut lora = Lora::default()
+        .with_target_modules(asked.lora_modules.iter().cloned())
+        .with_rslora(asked.rslora)
+        .with_dora(asked.dora);
+    lora.rank = asked.lora_rank.unwrap_or(lora.rank);
+    lora.alpha = asked.lora_alpha.unwrap_or(lora.alpha);
+    lora.dropout = asked.lora_dropout.unwrap_or(lora.dropout);
+    Tuning::Lora(lora)
 }
 
 /// Notes a job that was submitted, follows it, and tells what came of it.
