@@ -1,0 +1,235 @@
+//! Blocks of quantised weights, unpacked in groups of 32.
+
+use std::arch::x86_64::*;
+
+use super::lanes::{floats_of, load, load_16};
+use crate::kernels::gemv::GROUP;
+use crate::quant::scales;
+
+/// 32 weights: `scale · value + least`.
+#[derive(Clone, Copy)]
+pub(super) struct Weights {
+    pub(super) values: __m256i,
+    pub(super) scale: __m256,
+    least: Least,
+}
+
+/// What is added to each weight, or to each of either half of them.
+#[derive(Clone, Copy)]
+enum Least {
+    None,
+    All(f32),
+    Halves([f32; 2]),
+}
+
+impl Weights {
+    #[target_feature(enable = "avx2,fma,f16c")]
+    #[inline]
+    fn none() -> Self {
+        let (values, scale) = (_mm256_setzero_si256(), _mm256_setzero_ps());
+        Self { values, scale, least: Least::None }
+    }
+
+    /// The weights as they are.
+    #[target_feature(enable = "avx2,fma,f16c")]
+    #[inline]
+    pub(super) fn widen(&self, out: &mut [f32; GROUP]) {
+        let first = _mm256_castsi256_si128(self.values);
+        let second = _mm256_extracti128_si256::<1>(self.values);
+        // Each half has a scale, which may be the same.
+        let scales = [
+            _mm256_permute2f128_ps::<0x00>(self.scale, self.scale),
+            _mm256_permute2f128_ps::<0x11>(self.scale, self.scale),
+        ];
+        let least = match self.least {
+            Least::None => [0.0, 0.0],
+            Least::All(least) => [least, least],
+            Least::Halves(both) => both,
+        };
+        let quarters = [first, _mm_srli_si128::<8>(first), second, _mm_srli_si128::<8>(second)];
+        for (i, out) in out.as_chunks_mut::<8>().0.iter_mut().enumerate() {
+            let values = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(quarters[i]));
+            let scaled = _mm256_mul_ps(values, scales[i / 2]);
+            *out = floats_of(_mm256_add_ps(scaled, _mm256_set1_ps(least[i / 2])));
+        }
+    }
+
+    /// Adds what the least value contributes, of the sums of what it is multiplied by.
+    #[target_feature(enable = "avx2,fma,f16c")]
+    #[inline]
+    pub(super) fn add_least(&self, sums: &[f32; 2], total: f32) -> f32 {
+        match self.least {
+            Least::None => total,
+            Least::All(least) => least.mul_add(sums[0] + sums[1], total),
+            Least::Halves([a, b]) => b.mul_add(sums[1], a.mul_add(sums[0], total)),
+        }
+    }
+}
+
+/// The sums of pairs of products; the weights are less than 64.
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+pub(super) fn unsigned(weights: __m256i, values: __m256i) -> __m256i {
+    _mm256_maddubs_epi16(weights, values)
+}
+
+/// The sums of pairs of products; neither is less than -128, and no value is that.
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+pub(super) fn signed(weights: __m256i, values: __m256i) -> __m256i {
+    _mm256_maddubs_epi16(_mm256_abs_epi8(weights), _mm256_sign_epi8(values, weights))
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+pub(super) fn unpack_q8_0(block: &[u8; 34]) -> [Weights; 1] {
+    let values = load(part::<2, 32, 34>(block));
+    [Weights { values, scale: _mm256_set1_ps(half(block, 0)), least: Least::None }]
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+pub(super) fn unpack_q4_0(block: &[u8; 18]) -> [Weights; 1] {
+    let scale = half(block, 0);
+    let values = nibbles(part::<2, 16, 18>(block));
+    [Weights { values, scale: _mm256_set1_ps(scale), least: Least::All(-8.0 * scale) }]
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+pub(super) fn unpack_q4_1(block: &[u8; 20]) -> [Weights; 1] {
+    let values = nibbles(part::<4, 16, 20>(block));
+    let scale = _mm256_set1_ps(half(block, 0));
+    [Weights { values, scale, least: Least::All(half(block, 2)) }]
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+pub(super) fn unpack_q5_0(block: &[u8; 22]) -> [Weights; 1] {
+    let scale = half(block, 0);
+    let low = nibbles(part::<6, 16, 22>(block));
+    let values = _mm256_or_si256(low, fifth_bits(*part::<2, 4, 22>(block)));
+    [Weights { values, scale: _mm256_set1_ps(scale), least: Least::All(-16.0 * scale) }]
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+pub(super) fn unpack_q5_1(block: &[u8; 24]) -> [Weights; 1] {
+    let low = nibbles(part::<8, 16, 24>(block));
+    let values = _mm256_or_si256(low, fifth_bits(*part::<4, 4, 24>(block)));
+    let scale = _mm256_set1_ps(half(block, 0));
+    [Weights { values, scale, least: Least::All(half(block, 2)) }]
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+pub(super) fn unpack_q4_k(block: &[u8; 144]) -> [Weights; 8] {
+    let (scale, least) = (half(block, 0), half(block, 2));
+    let scales = scales(part::<4, 12, 144>(block));
+    let bytes = part::<16, 128, 144>(block).as_chunks::<32>().0;
+    let mut groups = [Weights::none(); 8];
+    for (i, group) in groups.iter_mut().enumerate() {
+        let (own_scale, own_least) = scales[i];
+        *group = Weights {
+            values: half_of(load(&bytes[i / 2]), i % 2),
+            scale: _mm256_set1_ps(scale * f32::from(own_scale)),
+            least: Least::All(-least * f32::from(own_least)),
+        };
+    }
+    groups
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+pub(super) fn unpack_q5_k(block: &[u8; 176]) -> [Weights; 8] {
+    let (scale, least) = (half(block, 0), half(block, 2));
+    let scales = scales(part::<4, 12, 176>(block));
+    let high = load(part::<16, 32, 176>(block));
+    let bytes = part::<48, 128, 176>(block).as_chunks::<32>().0;
+    let mut groups = [Weights::none(); 8];
+    for (i, group) in groups.iter_mut().enumerate() {
+        let (own_scale, own_least) = scales[i];
+        let bit = _mm256_set1_epi8((1_u8 << i) as i8);
+        let is_set = _mm256_cmpeq_epi8(_mm256_and_si256(high, bit), bit);
+        let fifth = _mm256_and_si256(is_set, _mm256_set1_epi8(16));
+        *group = Weights {
+            values: _mm256_or_si256(half_of(load(&bytes[i / 2]), i % 2), fifth),
+            scale: _mm256_set1_ps(scale * f32::from(own_scale)),
+            least: Least::All(-least * f32::from(own_least)),
+        };
+    }
+    groups
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+pub(super) fn unpack_q6_k(block: &[u8; 210]) -> [Weights; 8] {
+    let low = part::<0, 128, 210>(block).as_chunks::<32>().0;
+    let high = part::<128, 64, 210>(block).as_chunks::<32>().0;
+    let scales = part::<192, 16, 210>(block).as_chunks::<2>().0;
+    let scale = half(block, 208);
+    let mut groups = [Weights::none(); 8];
+    for (i, group) in groups.iter_mut().enumerate() {
+        let high = load(&high[i / 4]);
+        let high = match i % 4 {
+            0 => _mm256_slli_epi16::<4>(high),
+            1 => _mm256_slli_epi16::<2>(high),
+            2 => high,
+            _ => _mm256_srli_epi16::<2>(high),
+        };
+        let high = _mm256_and_si256(high, _mm256_set1_epi8(0x30));
+        let low = half_of(load(&low[i / 4 * 2 + i % 2]), i % 4 / 2);
+        let (a, b) = (scale * f32::from(scales[i][0] as i8), scale * f32::from(scales[i][1] as i8));
+        *group = Weights {
+            values: _mm256_or_si256(low, high),
+            // The sums of the first sixteen are in the lower four lanes.
+            scale: _mm256_set_m128(_mm_set1_ps(b), _mm_set1_ps(a)),
+            least: Least::Halves([-32.0 * a, -32.0 * b]),
+        };
+    }
+    groups
+}
+
+/// The low halves of the bytes, then the high ones.
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn nibbles(bytes: &[u8; 16]) -> __m256i {
+    let bytes = load_16(bytes);
+    let both = _mm256_set_m128i(_mm_srli_epi16::<4>(bytes), bytes);
+    _mm256_and_si256(both, _mm256_set1_epi8(15))
+}
+
+/// The low half of each byte, or the high one.
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn half_of(bytes: __m256i, which: usize) -> __m256i {
+    let bytes = if which == 0 { bytes } else { _mm256_srli_epi16::<4>(bytes) };
+    _mm256_and_si256(bytes, _mm256_set1_epi8(15))
+}
+
+/// Sixteen in each byte whose bit is set.
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn fifth_bits(bits: [u8; 4]) -> __m256i {
+    let bits = _mm256_set1_epi32(i32::from_le_bytes(bits));
+    // Each eight bytes get a copy of their eight bits, of which each looks at its own.
+    let places =
+        _mm256_setr_epi64x(0, 0x0101_0101_0101_0101, 0x0202_0202_0202_0202, 0x0303_0303_0303_0303);
+    let own = _mm256_set1_epi64x(0x8040_2010_0804_0201_u64 as i64);
+    let found = _mm256_and_si256(_mm256_shuffle_epi8(bits, places), own);
+    _mm256_and_si256(_mm256_cmpeq_epi8(found, own), _mm256_set1_epi8(16))
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn half<const B: usize>(block: &[u8; B], at: usize) -> f32 {
+    let bits = u16::from_le_bytes([block[at], block[at + 1]]);
+    _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(bits.into())))
+}
+
+/// `N` bytes of a block, from `AT` on.
+#[inline]
+fn part<const AT: usize, const N: usize, const B: usize>(block: &[u8; B]) -> &[u8; N] {
+    const { assert!(AT + N <= B, "the part lies within the block") };
+    block[AT..].first_chunk().unwrap_or(&[0; N])
+}
