@@ -10,7 +10,7 @@ mod avx2;
 
 use rayon::prelude::*;
 
-use super::lanes::dot;
+use super::lanes::{LANES, dot, wide};
 use crate::matmul::{View, product};
 use crate::quant::{Dtype, dequantize};
 
@@ -100,7 +100,7 @@ impl<'x> Input<'x> {
             Dtype::F32 | Dtype::F16 | Dtype::Bf16 => Self::Floats(x),
             _ => {
                 debug_assert!(cols.is_multiple_of(GROUP));
-                Self::Groups(x.as_chunks().0.iter().map(Group::new).collect())
+                Self::Groups(rounded(x))
             }
         }
     }
@@ -120,25 +120,51 @@ impl<'x> Input<'x> {
 struct Group {
     values: [i8; GROUP],
     scale: f32,
-    /// The sum of each half of the values, scaled.
-    sums: [f32; 2],
+    /// The sum of the values, scaled, and that of each half of them.
+    sum: f32,
+    halves: [f32; 2],
 }
 
 impl Group {
+    #[inline(always)]
     fn new(x: &[f32; GROUP]) -> Self {
-        let greatest =
-            x.iter().fold(0.0_f32, |most, x| if x.abs() > most { x.abs() } else { most });
+        let mut greatest = [0.0_f32; LANES];
+        for x in x.as_chunks::<LANES>().0 {
+            for lane in 0..LANES {
+                let size = x[lane].abs();
+                greatest[lane] = if size > greatest[lane] { size } else { greatest[lane] };
+            }
+        }
+        let greatest = greatest.iter().fold(0.0_f32, |a, b| if *b > a { *b } else { a });
         let scale = greatest / 127.0;
         let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
-        let values = x.map(|x| (x * inverse).round_ties_even() as i8);
-        let sum = |half: &[i8]| half.iter().map(|it| i32::from(*it)).sum::<i32>() as f32 * scale;
-        let (first, second) = values.split_at(GROUP / 2);
-        let sums = [sum(first), sum(second)];
-        Self { values, scale, sums }
+        let mut group = Self { values: [0; GROUP], scale, sum: 0.0, halves: [0.0; 2] };
+        let mut whole = [0_i32; GROUP];
+        for i in 0..GROUP {
+            // Adding and taking away 1.5 · 2^23 rounds to a whole number.
+            const ROUND: f32 = 12_582_912.0;
+            whole[i] = ((x[i] * inverse + ROUND) - ROUND) as i32;
+            group.values[i] = whole[i] as i8;
+        }
+        for (sum, half) in group.halves.iter_mut().zip(whole.as_chunks::<{ GROUP / 2 }>().0) {
+            *sum = half.iter().sum::<i32>() as f32 * scale;
+        }
+        group.sum = group.halves[0] + group.halves[1];
+        group
     }
 
     fn values(&self) -> impl Iterator<Item = f32> {
         self.values.iter().map(|it| f32::from(*it) * self.scale)
+    }
+}
+
+wide! {
+    fn rounded(x: &[f32]) -> Vec<Group> {
+        let mut groups = Vec::with_capacity(x.len() / GROUP);
+        for x in x.as_chunks().0 {
+            groups.push(Group::new(x));
+        }
+        groups
     }
 }
 

@@ -111,7 +111,7 @@ pub(super) fn softmax(x: &mut [f32]) {
 }
 
 /// Values handled side by side.
-const LANES: usize = 8;
+pub(super) const LANES: usize = 8;
 
 #[cfg(test)]
 mod tests {

@@ -85,52 +85,31 @@ pub(super) fn widen(dtype: Dtype, bytes: &[u8], out: &mut [f32]) {
     }
 }
 
-/// Declares a kernel for whole matrices, made of `tile`, which has the products of `R` rows with `N`.
+/// Declares a kernel for whole matrices, made of `several`: the products of one row with `N`.
 ///
-/// Each product is summed up in one way, whatever tile it is in.
+/// Each product is summed up in one way, whatever is beside it. Rows are taken one by one, as they
+/// lie: several at once are more streams than the machine foresees.
 macro_rules! kernel {
-    ($name:ident, $input:ty, $tile:item) => {
+    ($name:ident, $input:ty, $several:item) => {
         #[target_feature(enable = "avx2,fma,f16c")]
         fn $name(matrix: &[u8], width: usize, x: &[$input], cols: usize, products: &mut [f32]) {
             #[target_feature(enable = "avx2,fma,f16c")]
             #[inline]
-            $tile
+            $several
 
             let count = x.len() / cols;
             let nth = |n: usize| &x[n * cols..][..cols];
-            if count > 1 {
-                let (two, one) = matrix.split_at(matrix.len() / width / 2 * 2 * width);
-                let (both, last) = products.split_at_mut(two.len() / width * count);
-                let pairs = two.chunks_exact(2 * width).zip(both.chunks_exact_mut(2 * count));
-                for (rows, products) in pairs {
-                    let rows = [&rows[..width], &rows[width..]];
-                    let (first, second) = products.split_at_mut(count);
-                    let (fours, rest) = first.as_chunks_mut::<4>();
-                    let start = fours.len() * 4;
-                    let (others, other_rest) = second.as_chunks_mut::<4>();
-                    for (i, (first, second)) in fours.iter_mut().zip(others).enumerate() {
-                        let x = [nth(4 * i), nth(4 * i + 1), nth(4 * i + 2), nth(4 * i + 3)];
-                        [*first, *second] = tile::<2, 4>(rows, x);
-                    }
-                    for (i, (first, second)) in rest.iter_mut().zip(other_rest).enumerate() {
-                        [[*first], [*second]] = tile::<2, 1>(rows, [nth(start + i)]);
-                    }
+            for (row, products) in matrix.chunks_exact(width).zip(products.chunks_exact_mut(count))
+            {
+                let (fours, rest) = products.as_chunks_mut::<4>();
+                let start = fours.len() * 4;
+                for (i, products) in fours.iter_mut().enumerate() {
+                    let x = [nth(4 * i), nth(4 * i + 1), nth(4 * i + 2), nth(4 * i + 3)];
+                    *products = several::<4>(row, x);
                 }
-                for (i, product) in last.iter_mut().enumerate() {
-                    [[*product]] = tile::<1, 1>([one], [nth(i)]);
+                for (i, product) in rest.iter_mut().enumerate() {
+                    [*product] = several::<1>(row, [nth(start + i)]);
                 }
-                return;
-            }
-            let x = [nth(0)];
-            let (tiles, rest) = products.as_chunks_mut::<4>();
-            let (four, one) = matrix.split_at(tiles.len() * 4 * width);
-            for (rows, products) in four.chunks_exact(4 * width).zip(tiles) {
-                let row = |r: usize| &rows[r * width..][..width];
-                let [[a], [b], [c], [d]] = tile::<4, 1>([row(0), row(1), row(2), row(3)], x);
-                *products = [a, b, c, d];
-            }
-            for (row, product) in one.chunks_exact(width).zip(rest) {
-                [[*product]] = tile::<1, 1>([row], x);
             }
         }
     };
@@ -142,40 +121,40 @@ macro_rules! floats {
         kernel!(
             $name,
             f32,
-            fn tile<const R: usize, const N: usize>(
-                rows: [&[u8]; R],
-                x: [&[f32]; N],
-            ) -> [[f32; N]; R] {
-                let mut sums = [[_mm256_setzero_ps(); N]; R];
+            fn several<const N: usize>(row: &[u8], x: [&[f32]; N]) -> [f32; N] {
+                // Every other vector has sums of its own, as one addition waits for the one before.
+                let mut sums = [[_mm256_setzero_ps(); 2]; N];
                 let eights = x[0].len() / 8;
-                let mut weights = [&[[0; 8 * $bytes]][..]; R];
+                let weights = &row.as_chunks::<{ 8 * $bytes }>().0[..eights];
                 let mut values = [&[[0.0; 8]][..]; N];
-                for r in 0..R {
-                    weights[r] = &rows[r].as_chunks().0[..eights];
-                }
                 for n in 0..N {
                     values[n] = &x[n].as_chunks().0[..eights];
                 }
-                for i in 0..eights {
-                    for r in 0..R {
-                        let weights = $eight(&weights[r][i]);
+                for i in 0..eights / 2 {
+                    for half in 0..2 {
+                        let weights = $eight(&weights[2 * i + half]);
                         for n in 0..N {
-                            let values = load_f32(&values[n][i]);
-                            sums[r][n] = _mm256_fmadd_ps(weights, values, sums[r][n]);
+                            let values = load_f32(&values[n][2 * i + half]);
+                            sums[n][half] = _mm256_fmadd_ps(weights, values, sums[n][half]);
                         }
                     }
                 }
-                let mut products = [[0.0; N]; R];
-                for r in 0..R {
+                if eights % 2 == 1 {
+                    let weights = $eight(&weights[eights - 1]);
                     for n in 0..N {
-                        products[r][n] = total(sums[r][n]);
+                        let values = load_f32(&values[n][eights - 1]);
+                        sums[n][0] = _mm256_fmadd_ps(weights, values, sums[n][0]);
                     }
-                    let rest = rows[r].as_chunks::<$bytes>().0[eights * 8..].iter();
-                    for (i, weight) in rest.enumerate() {
-                        let weight: f32 = $one(*weight);
-                        for n in 0..N {
-                            products[r][n] += weight * x[n][eights * 8 + i];
-                        }
+                }
+                let mut products = [0.0; N];
+                for n in 0..N {
+                    products[n] = total(_mm256_add_ps(sums[n][0], sums[n][1]));
+                }
+                let rest = row.as_chunks::<$bytes>().0[eights * 8..].iter();
+                for (i, weight) in rest.enumerate() {
+                    let weight: f32 = $one(*weight);
+                    for n in 0..N {
+                        products[n] += weight * x[n][eights * 8 + i];
                     }
                 }
                 products
@@ -186,46 +165,44 @@ macro_rules! floats {
 
 /// Declares a kernel for blocks of so many bytes, which `unpack` turns into groups.
 macro_rules! quantised {
-    ($name:ident, $bytes:literal, $groups:literal, $unpack:ident, $multiply:ident) => {
+    ($name:ident, $bytes:literal, $groups:literal, $unpack:ident, $signed:literal) => {
         kernel!(
             $name,
             Group,
-            fn tile<const R: usize, const N: usize>(
-                rows: [&[u8]; R],
-                x: [&[Group]; N],
-            ) -> [[f32; N]; R] {
-                let mut sums = [[_mm256_setzero_ps(); N]; R];
-                let mut least = [[0.0_f32; N]; R];
+            fn several<const N: usize>(row: &[u8], x: [&[Group]; N]) -> [f32; N] {
+                // Every other block has sums of its own, as one addition waits for the one before.
+                let mut sums = [[_mm256_setzero_ps(); 2]; N];
+                let mut least = [[0.0_f32; 2]; N];
                 let blocks = x[0].len() / $groups;
-                let mut weights = [&[[0; $bytes]][..]; R];
+                let weights = &row.as_chunks::<$bytes>().0[..blocks];
                 let mut values = [x[0].as_chunks::<$groups>().0; N];
-                for r in 0..R {
-                    weights[r] = &rows[r].as_chunks().0[..blocks];
-                }
                 for n in 0..N {
                     values[n] = &x[n].as_chunks().0[..blocks];
                 }
-                for i in 0..blocks {
-                    for r in 0..R {
-                        let groups: [Weights; $groups] = $unpack(&weights[r][i]);
-                        for (g, weights) in groups.iter().enumerate() {
-                            for n in 0..N {
-                                let x = &values[n][i][g];
-                                let product = $multiply(weights.values, load_i8(&x.values));
-                                let product = _mm256_madd_epi16(product, _mm256_set1_epi16(1));
-                                let scale = _mm256_mul_ps(weights.scale, _mm256_set1_ps(x.scale));
-                                let product = _mm256_cvtepi32_ps(product);
-                                sums[r][n] = _mm256_fmadd_ps(product, scale, sums[r][n]);
-                                least[r][n] = weights.add_least(&x.sums, least[r][n]);
+                for i in 0..blocks / 2 {
+                    for half in 0..2 {
+                        let groups: [Weights; $groups] = $unpack(&weights[2 * i + half]);
+                        for n in 0..N {
+                            for (weights, x) in groups.iter().zip(&values[n][2 * i + half]) {
+                                sums[n][half] = weights.add_product::<$signed>(x, sums[n][half]);
+                                least[n][half] = weights.add_least(x, least[n][half]);
                             }
                         }
                     }
                 }
-                let mut products = [[0.0; N]; R];
-                for r in 0..R {
+                if blocks % 2 == 1 {
+                    let groups: [Weights; $groups] = $unpack(&weights[blocks - 1]);
                     for n in 0..N {
-                        products[r][n] = total(sums[r][n]) + least[r][n];
+                        for (weights, x) in groups.iter().zip(&values[n][blocks - 1]) {
+                            sums[n][0] = weights.add_product::<$signed>(x, sums[n][0]);
+                            least[n][0] = weights.add_least(x, least[n][0]);
+                        }
                     }
+                }
+                let mut products = [0.0; N];
+                for n in 0..N {
+                    let sum = total(_mm256_add_ps(sums[n][0], sums[n][1]));
+                    products[n] = sum + (least[n][0] + least[n][1]);
                 }
                 products
             }
@@ -269,14 +246,14 @@ macro_rules! widen_blocks {
 floats!(f32s, 4, eight_f32, f32::from_le_bytes);
 floats!(f16s, 2, eight_f16, |bytes| half::f16::from_le_bytes(bytes).to_f32());
 floats!(bf16s, 2, eight_bf16, |bytes| half::bf16::from_le_bytes(bytes).to_f32());
-quantised!(q8_0, 34, 1, unpack_q8_0, signed);
-quantised!(q4_0, 18, 1, unpack_q4_0, unsigned);
-quantised!(q4_1, 20, 1, unpack_q4_1, unsigned);
-quantised!(q5_0, 22, 1, unpack_q5_0, unsigned);
-quantised!(q5_1, 24, 1, unpack_q5_1, unsigned);
-quantised!(q4_k, 144, 8, unpack_q4_k, unsigned);
-quantised!(q5_k, 176, 8, unpack_q5_k, unsigned);
-quantised!(q6_k, 210, 8, unpack_q6_k, unsigned);
+quantised!(q8_0, 34, 1, unpack_q8_0, true);
+quantised!(q4_0, 18, 1, unpack_q4_0, false);
+quantised!(q4_1, 20, 1, unpack_q4_1, false);
+quantised!(q5_0, 22, 1, unpack_q5_0, false);
+quantised!(q5_1, 24, 1, unpack_q5_1, false);
+quantised!(q4_k, 144, 8, unpack_q4_k, false);
+quantised!(q5_k, 176, 8, unpack_q5_k, false);
+quantised!(q6_k, 210, 8, unpack_q6_k, false);
 
 widen_floats!(widen_f32, 4, eight_f32, f32::from_le_bytes);
 widen_floats!(widen_f16, 2, eight_f16, |bytes| half::f16::from_le_bytes(bytes).to_f32());

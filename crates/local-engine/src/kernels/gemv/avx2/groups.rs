@@ -2,8 +2,8 @@
 
 use std::arch::x86_64::*;
 
-use super::lanes::{floats_of, load, load_16};
-use crate::kernels::gemv::GROUP;
+use super::lanes::{floats_of, load, load_16, load_i8};
+use crate::kernels::gemv::{GROUP, Group};
 use crate::quant::scales;
 
 /// 32 weights: `scale · value + least`.
@@ -54,62 +54,66 @@ impl Weights {
         }
     }
 
-    /// Adds what the least value contributes, of the sums of what it is multiplied by.
+    /// Adds the products of scaled values, in eight sums.
     #[target_feature(enable = "avx2,fma,f16c")]
     #[inline]
-    pub(super) fn add_least(&self, sums: &[f32; 2], total: f32) -> f32 {
+    pub(super) fn add_product<const SIGNED: bool>(&self, x: &Group, sums: __m256) -> __m256 {
+        let values = load_i8(&x.values);
+        let pairs = if SIGNED {
+            // Neither is less than -128, and no value is that.
+            let sizes = _mm256_abs_epi8(self.values);
+            _mm256_maddubs_epi16(sizes, _mm256_sign_epi8(values, self.values))
+        } else {
+            // The weights are less than 64.
+            _mm256_maddubs_epi16(self.values, values)
+        };
+        let products = _mm256_cvtepi32_ps(_mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+        let scale = _mm256_mul_ps(self.scale, _mm256_set1_ps(x.scale));
+        _mm256_fmadd_ps(products, scale, sums)
+    }
+
+    /// Adds what the least value contributes.
+    #[target_feature(enable = "avx2,fma,f16c")]
+    #[inline]
+    pub(super) fn add_least(&self, x: &Group, total: f32) -> f32 {
         match self.least {
             Least::None => total,
-            Least::All(least) => least.mul_add(sums[0] + sums[1], total),
-            Least::Halves([a, b]) => b.mul_add(sums[1], a.mul_add(sums[0], total)),
+            Least::All(least) => least.mul_add(x.sum, total),
+            Least::Halves([a, b]) => b.mul_add(x.halves[1], a.mul_add(x.halves[0], total)),
         }
     }
-}
-
-/// The sums of pairs of products; the weights are less than 64.
-#[target_feature(enable = "avx2,fma,f16c")]
-#[inline]
-pub(super) fn unsigned(weights: __m256i, values: __m256i) -> __m256i {
-    _mm256_maddubs_epi16(weights, values)
-}
-
-/// The sums of pairs of products; neither is less than -128, and no value is that.
-#[target_feature(enable = "avx2,fma,f16c")]
-#[inline]
-pub(super) fn signed(weights: __m256i, values: __m256i) -> __m256i {
-    _mm256_maddubs_epi16(_mm256_abs_epi8(weights), _mm256_sign_epi8(values, weights))
 }
 
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
 pub(super) fn unpack_q8_0(block: &[u8; 34]) -> [Weights; 1] {
     let values = load(part::<2, 32, 34>(block));
-    [Weights { values, scale: _mm256_set1_ps(half(block, 0)), least: Least::None }]
+    [Weights { values, scale: halves(block, 0), least: Least::None }]
 }
 
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
 pub(super) fn unpack_q4_0(block: &[u8; 18]) -> [Weights; 1] {
-    let scale = half(block, 0);
+    let scale = halves(block, 0);
     let values = nibbles(part::<2, 16, 18>(block));
-    [Weights { values, scale: _mm256_set1_ps(scale), least: Least::All(-8.0 * scale) }]
+    [Weights { values, scale, least: Least::All(-8.0 * _mm256_cvtss_f32(scale)) }]
 }
 
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
 pub(super) fn unpack_q4_1(block: &[u8; 20]) -> [Weights; 1] {
     let values = nibbles(part::<4, 16, 20>(block));
-    let scale = _mm256_set1_ps(half(block, 0));
+    let scale = halves(block, 0);
     [Weights { values, scale, least: Least::All(half(block, 2)) }]
 }
 
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
 pub(super) fn unpack_q5_0(block: &[u8; 22]) -> [Weights; 1] {
-    let scale = half(block, 0);
+    let scale = halves(block, 0);
     let low = nibbles(part::<6, 16, 22>(block));
     let values = _mm256_or_si256(low, fifth_bits(*part::<2, 4, 22>(block)));
-    [Weights { values, scale: _mm256_set1_ps(scale), least: Least::All(-16.0 * scale) }]
+    [Weights { values, scale, least: Least::All(-16.0 * _mm256_cvtss_f32(scale)) }]
 }
 
 #[target_feature(enable = "avx2,fma,f16c")]
@@ -117,7 +121,7 @@ pub(super) fn unpack_q5_0(block: &[u8; 22]) -> [Weights; 1] {
 pub(super) fn unpack_q5_1(block: &[u8; 24]) -> [Weights; 1] {
     let low = nibbles(part::<8, 16, 24>(block));
     let values = _mm256_or_si256(low, fifth_bits(*part::<4, 4, 24>(block)));
-    let scale = _mm256_set1_ps(half(block, 0));
+    let scale = halves(block, 0);
     [Weights { values, scale, least: Least::All(half(block, 2)) }]
 }
 
@@ -220,11 +224,20 @@ fn fifth_bits(bits: [u8; 4]) -> __m256i {
     _mm256_and_si256(_mm256_cmpeq_epi8(found, own), _mm256_set1_epi8(16))
 }
 
+/// The `f16` at a place of a block, in all lanes.
+///
+/// To convert it alone would wait for what the register held before.
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn halves<const B: usize>(block: &[u8; B], at: usize) -> __m256 {
+    let bits = i16::from_le_bytes([block[at], block[at + 1]]);
+    _mm256_cvtph_ps(_mm_set1_epi16(bits))
+}
+
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
 fn half<const B: usize>(block: &[u8; B], at: usize) -> f32 {
-    let bits = u16::from_le_bytes([block[at], block[at + 1]]);
-    _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(bits.into())))
+    _mm256_cvtss_f32(halves(block, at))
 }
 
 /// `N` bytes of a block, from `AT` on.
