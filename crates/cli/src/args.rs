@@ -153,12 +153,16 @@ pub(crate) enum ModelsCommand {
     List,
     /// Let the embedded engine serve a model, which stays where it is; its files are checked first.
     Add {
-        /// A folder as Hugging Face writes it, or a file in the format of GGUF.
-        #[arg(value_name = "PATH")]
-        path: PathBuf,
-        /// The id to ask for it by [default: the name of the folder or the file].
+        /// A folder as Hugging Face writes it, a file in the format of GGUF, or, if there is no
+        /// such path, a name on the Hugging Face hub, such as Qwen/Qwen3-0.6B.
+        #[arg(value_name = "PATH|NAME")]
+        model: String,
+        /// The id to ask for it by [default: the name of the folder, the file or the model].
         #[arg(long, value_name = "ID")]
         name: Option<String>,
+        /// The branch, tag or commit to take from the hub [default: main].
+        #[arg(long, value_name = "REVISION")]
+        revision: Option<String>,
     },
     /// Check a model of the embedded engine, and tell what it is.
     Info {

@@ -182,6 +182,7 @@ fn classify(error: &anyhow::Error) -> (&'static str, &'static str) {
                 local_engine::Error::ModelExists { .. } => "model_exists",
                 local_engine::Error::NotAModel { .. } => "not_a_model",
                 local_engine::Error::BuiltIn { .. } => "built_in",
+                local_engine::Error::Hub { .. } => "hub",
                 local_engine::Error::Io { .. } => "file",
                 _ => "invalid_model",
             },

@@ -140,6 +140,17 @@ pub enum Error {
         /// How many there are.
         available: u64,
     },
+    /// A model cannot be had from the hub.
+    #[cfg(feature = "hub")]
+    #[error("the model {model} {problem}")]
+    Hub {
+        /// Its name there.
+        model: String,
+        /// What is wrong and what to do.
+        problem: String,
+        /// What the network says, where it is that.
+        source: Option<BoxError>,
+    },
     /// A model cannot have this name.
     #[error("{name:?} is no name for a model; use letters, digits, dots, - and _ only")]
     ModelName {

@@ -8,6 +8,8 @@ mod generate;
 mod gguf;
 #[cfg(feature = "json")]
 mod grammar;
+#[cfg(feature = "hub")]
+mod hub;
 mod image_facts;
 mod info;
 mod kernels;
@@ -32,6 +34,8 @@ mod weights;
 
 pub use crate::engine::Engine;
 pub use crate::error::{BoxError, Error, Result};
+#[cfg(feature = "hub")]
+pub use crate::hub::{Fetching, Hub};
 pub use crate::info::ModelInfo;
 #[cfg(feature = "train")]
 pub use crate::train::{BaseModel, BaseModelReport, LocalTrainer};

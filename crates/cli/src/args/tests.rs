@@ -43,7 +43,7 @@ fn train_takes_one_source_of_data() {
 fn models_without_more_lists_them() {
     let Command::Models(models) = parse("attune models").command else { panic!("no models") };
     assert!(models.what.is_none());
-    refuses("attune models add", "PATH");
+    refuses("attune models add", "PATH|NAME");
     refuses("attune models remove", "ID");
 }
 

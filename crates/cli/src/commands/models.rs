@@ -1,9 +1,10 @@
 //! `attune models`: the models of the backend, and those of the embedded engine.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Error, Result};
-use local_engine::{Engine, ModelInfo};
+use anyhow::{Error, Result, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+use local_engine::{Engine, Fetching, Hub, ModelInfo};
 use openai_api::ModelId;
 use serde_json::{Value, json};
 
@@ -12,12 +13,14 @@ use crate::args::{BackendKind, Models, ModelsCommand};
 use crate::commands::stdin;
 use crate::context::{Context, make_private_folder};
 use crate::failure::Usage;
-use crate::render::{Columns, fields, or_dash, time};
+use crate::render::{Columns, Output, fields, or_dash, time};
 
 pub(crate) async fn run(context: &Context, args: Models) -> Result<Outcome> {
     match args.what {
         None | Some(ModelsCommand::List) => list(context).await,
-        Some(ModelsCommand::Add { path, name }) => add(context, &path, name).await,
+        Some(ModelsCommand::Add { model, name, revision }) => {
+            add(context, model, name, revision).await
+        }
         Some(ModelsCommand::Info { id }) => info(context, id.into()).await,
         Some(ModelsCommand::Remove { id, yes }) => remove(context, id.into(), yes).await,
     }
@@ -56,12 +59,88 @@ async fn list(context: &Context) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-async fn add(context: &Context, path: &Path, name: Option<String>) -> Result<Outcome> {
-    let id = name.unwrap_or_else(|| name_of(path));
-    let (id, path) = (ModelId::new(id), path.to_owned());
-    let info = on_engine(context, move |engine| engine.add_model(&path, &id)).await?;
+async fn add(
+    context: &Context,
+    model: String,
+    name: Option<String>,
+    revision: Option<String>,
+) -> Result<Outcome> {
+    let path = PathBuf::from(&model);
+    let is_path = path.exists() || path.is_absolute() || model.starts_with('.');
+    if is_path && revision.is_some() {
+        let problem = "--revision is for models from the hub, and this one is a path";
+        return Err(Usage(problem.to_owned()).into());
+    }
+    let by_itself = if is_path { name_of(&path) } else { last_part(&model).to_owned() };
+    let id = ModelId::new(name.unwrap_or(by_itself));
+    let hub = if is_path { None } else { Some(hub(context)?) };
+    let mut progress = Downloads { output: context.output, file: String::new(), bar: None };
+    let info = on_engine(context, move |engine| {
+        let path = match hub {
+            None => path,
+            Some(hub) => {
+                let revision = revision.as_deref().unwrap_or("main");
+                hub.fetch(&model, revision, &mut |fetching| progress.show(fetching))?
+            }
+        };
+        engine.add_model(&path, &id)
+    });
+    let info = info.await?;
     context.output.either(|| for_programs(&info), || format!("added\n{}", shown(&info)))?;
     Ok(Outcome::Done)
+}
+
+/// The hub as the environment describes it.
+fn hub(context: &Context) -> Result<Hub> {
+    let environment = &context.environment.hub;
+    let Some(cache) = &environment.cache else {
+        bail!("there is no home folder for what the hub gives; name one with HF_HOME");
+    };
+    let mut hub = Hub::new(cache).with_offline(environment.is_offline);
+    if let Some(endpoint) = &environment.endpoint {
+        hub = hub.with_endpoint(endpoint);
+    }
+    let file = environment.token_file.as_ref();
+    let in_file = || std::fs::read_to_string(file?).ok().map(|token| token.trim().to_owned());
+    let token = environment.token.clone().or_else(in_file);
+    Ok(match token.filter(|token| !token.is_empty()) {
+        Some(token) => hub.with_token(token),
+        None => hub,
+    })
+}
+
+/// Shows what comes from the hub, on standard error: a bar on a terminal, else a line for each file.
+struct Downloads {
+    output: Output,
+    file: String,
+    bar: Option<ProgressBar>,
+}
+
+impl Downloads {
+    fn show(&mut self, fetching: Fetching<'_>) {
+        if self.file != fetching.file {
+            fetching.file.clone_into(&mut self.file);
+            // Off a terminal it draws nothing.
+            let bar = ProgressBar::new(fetching.total.unwrap_or(0));
+            let style = ProgressStyle::with_template(
+                "{msg}  {wide_bar}  {decimal_bytes}/{decimal_total_bytes}  {eta}",
+            );
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar.set_message(self.file.clone());
+            if bar.is_hidden() {
+                let total = fetching.total.map(|total| format!(" ({})", size(total)));
+                let total = total.unwrap_or_default();
+                self.output.note(format_args!("fetching {}{total}", self.file));
+            }
+            self.bar = Some(bar);
+        }
+        if let Some(bar) = &self.bar {
+            bar.set_position(fetching.done);
+            if Some(fetching.done) == fetching.total {
+                bar.finish();
+            }
+        }
+    }
 }
 
 async fn info(context: &Context, id: ModelId) -> Result<Outcome> {
@@ -114,6 +193,11 @@ async fn on_engine<T: Send + 'static>(
         local_engine::Error::Request(error) => openai_api::Error::Api(error).into(),
         error => error.into(),
     })
+}
+
+/// A model's own name, without its owner's.
+fn last_part(name: &str) -> &str {
+    name.rsplit('/').next().unwrap_or(name)
 }
 
 /// The name of a folder or a file, without `.gguf`.
@@ -214,5 +298,6 @@ mod tests {
         std::fs::create_dir(&inside).unwrap();
         assert_eq!(name_of(&inside.join(".")), "Qwen3-0.6B");
         assert_eq!(name_of(Path::new("/nowhere/tiny.Q8_0.gguf")), "tiny.Q8_0");
+        assert_eq!((last_part("org/tiny"), last_part("tiny")), ("tiny", "tiny"));
     }
 }
