@@ -185,7 +185,10 @@ fn write_file(tensors: &[Stored], dtype: safetensors::Dtype, path: &Path) -> Res
     // What `transformers` looks for before it reads a file.
     let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
     let bytes = serialized(tensors, dtype, metadata).map_err(damaged)?;
-    std::fs::write(path, bytes).map_err(Error::io("write", path))
+    // A model in use may have the file mapped that was there before.
+    let draft = path.with_extension("draft");
+    std::fs::write(&draft, bytes).map_err(Error::io("write", &draft))?;
+    std::fs::rename(&draft, path).map_err(Error::io("write", path))
 }
 
 #[cfg(feature = "train")]
@@ -276,5 +279,23 @@ mod tests {
         );
         std::fs::write(&index, r#"{"weight_map": {"a": "three.safetensors"}}"#).unwrap();
         assert_eq!(read_folder(folder.path()).unwrap_err(), "could not read three.safetensors");
+    }
+
+    #[cfg(feature = "train")]
+    #[test]
+    fn weights_in_use_stay_as_they_are_when_others_are_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(WEIGHTS);
+        let write = |values: Vec<f32>| {
+            let tensor = Tensor::new(vec![values.len()], values);
+            write_f32([("a".to_owned(), &tensor)], &path).unwrap();
+            tensor
+        };
+        let first = write(vec![1.5; 4096]);
+        let read = read_folder(folder.path()).unwrap();
+        let second = write(vec![2.5; 3]);
+        assert_eq!(read["a"], first);
+        assert_eq!(read_folder(folder.path()).unwrap()["a"], second);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }
