@@ -315,6 +315,18 @@ async fn a_cancelled_job_is_told_as_cancelled_and_one_that_has_ended_stays_so() 
 }
 
 #[tokio::test]
+async fn a_paused_job_is_told_as_paused_and_goes_on_when_it_is_resumed() {
+    let setup = Setup::new().await;
+    let job = setup.submit().await;
+    for (verb, status) in [("pause", "paused"), ("pause", "paused"), ("resume", "running")] {
+        let told = setup.api.post(&format!("{}/{verb}", path(&job)), &json!({})).await.ok();
+        assert_eq!(told["status"], status);
+    }
+    let lost = setup.api.post(&format!("{JOBS}/lost/pause"), &json!({})).await;
+    assert_eq!(lost.status, 404);
+}
+
+#[tokio::test]
 async fn a_job_has_a_list_of_checkpoints_though_an_empty_one() {
     let setup = Setup::new().await;
     let job = setup.submit().await;
