@@ -62,8 +62,12 @@ impl Prompt {
     }
 }
 
-/// Refuses a prompt that leaves no room for an answer.
+/// Refuses a prompt that leaves no room for an answer, or that is none.
 pub(crate) fn check_fits(model: &LoadedModel, prompt: &[u32]) -> Result<()> {
+    if prompt.is_empty() {
+        let problem = "the model's chat template makes no text of them";
+        return Err(ApiError::invalid_request("messages", problem).into());
+    }
     if prompt.len() >= model.window() {
         return Err(ApiError::context_length_exceeded(model.window(), prompt.len()).into());
     }

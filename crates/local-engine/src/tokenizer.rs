@@ -3,6 +3,7 @@
 #[cfg(feature = "train")]
 use std::ops::Range;
 
+use serde::de::IgnoredAny;
 use tokenizers::Tokenizer;
 
 use crate::error::{Error, Result};
@@ -21,7 +22,13 @@ impl TextCodec {
     pub(crate) fn load(files: &ModelFiles) -> Result<Self> {
         let file = files.display(TOKENIZER);
         let fail = |source| Error::Tokenizer { file: file.clone(), source };
-        let mut tokenizer = Tokenizer::from_bytes(files.read(TOKENIZER)?).map_err(fail)?;
+        let bytes = files.read(TOKENIZER)?;
+        // The library panics on what is no JSON, and on some that is not what it should be.
+        serde_json::from_slice::<IgnoredAny>(&bytes)
+            .map_err(|source| Error::Json { file: file.clone(), source })?;
+        let read = std::panic::catch_unwind(|| Tokenizer::from_bytes(&bytes))
+            .unwrap_or_else(|_| Err("it is not what the tokenizers library takes".into()));
+        let mut tokenizer = read.map_err(fail)?;
         // Some folders carry the settings of their last training, which would cut or pad here.
         tokenizer.with_truncation(None).map_err(fail)?;
         tokenizer.with_padding(None);
@@ -252,6 +259,22 @@ mod tests {
         assert_eq!(spelling.read("<0x0A>"), b"\n");
         assert_eq!(spelling.read("<0xfoo>"), b"<0xfoo>");
         assert_eq!(Spelling::of(&serde_json::json!({"type": "WordPiece"})), None);
+    }
+
+    #[test]
+    fn a_file_that_is_cut_short_is_refused_wherever_it_is_cut() {
+        let folder = tempfile::tempdir().unwrap();
+        let whole = r#"{"version": "1.0", "added_tokens": [], "decoder": {"type": "Fuse"},
+            "model": {"type": "BPE", "vocab": {"a": 0}, "merges": []}}"#;
+        let load = |text: &str| {
+            std::fs::write(folder.path().join(TOKENIZER), text).unwrap();
+            TextCodec::load(&ModelFiles::Folder(folder.path().to_owned()))
+        };
+        load(whole).unwrap();
+        for end in 0..whole.len() {
+            let error = load(&whole[..end]).unwrap_err();
+            assert!(matches!(error, Error::Json { .. }), "{error:?}");
+        }
     }
 
     #[test]

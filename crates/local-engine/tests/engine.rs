@@ -304,3 +304,18 @@ async fn a_damaged_model_spoils_itself_alone() {
     let cause = std::error::Error::source(&error).unwrap().to_string();
     assert!(cause.ends_with("config.json is not what it should be; copy the model folder anew"));
 }
+
+#[tokio::test]
+async fn a_template_that_makes_nothing_of_the_messages_is_told() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("models/silent");
+    std::fs::create_dir_all(&folder).unwrap();
+    let tiny = concat!(env!("CARGO_MANIFEST_DIR"), "/attune-tiny");
+    for file in ["config.json", "model.safetensors", "tokenizer.json"] {
+        std::fs::copy(std::path::Path::new(tiny).join(file), folder.join(file)).unwrap();
+    }
+    std::fs::write(folder.join("tokenizer_config.json"), r#"{"chat_template": ""}"#).unwrap();
+    let engine = Engine::open(home.path()).unwrap();
+    let error = engine.ask("silent", "Why?").await.unwrap_err();
+    assert!(error.to_string().contains("makes no text of them"), "{error}");
+}
