@@ -137,6 +137,7 @@ impl Models {
     /// # Errors
     ///
     /// As [`files`](Self::files), and [`Error::Config`] if an adapter does not say what it is of.
+    #[cfg(feature = "train")]
     pub(crate) fn root(&self, id: &ModelId) -> Result<(ModelId, ModelFiles)> {
         let files = self.files(id)?;
         match self.base_of(&files)? {
@@ -166,12 +167,12 @@ impl Models {
 
     /// Loads a model, or takes it from memory; adapters share the weights that they stand on.
     pub(crate) fn load(&self, id: &ModelId) -> Result<Arc<LoadedModel>> {
-        let (files, (root, root_files)) = (self.files(id)?, self.root(id)?);
-        let model = self.memory.take(&root, || LoadedModel::load(&root_files))?;
-        if root == *id {
-            return Ok(model);
-        }
-        self.memory.take(id, || model.with_adapter(&files))
+        let files = self.files(id)?;
+        let Some((base, base_files)) = self.base_of(&files)? else {
+            return self.memory.take(id, || LoadedModel::load(&files));
+        };
+        let base = self.memory.take(&base, || LoadedModel::load(&base_files))?;
+        self.memory.take(id, || base.with_adapter(&files))
     }
 
     /// Links to a model that lies elsewhere, once it is found to be whole.

@@ -20,6 +20,8 @@ pub(crate) use self::adapter::Dropout;
 pub(crate) use self::adapter::{Adapter, Delta, Lora, Magnitude, Site, Tuning};
 #[cfg(feature = "train")]
 pub(crate) use self::backward::{Gradients, Keep, Pass};
+#[cfg(feature = "train")]
+pub(crate) use self::head::HEAD_ROWS;
 
 /// A network with its weights.
 #[derive(Clone, Debug)]

@@ -47,12 +47,14 @@ pub(crate) fn read(files: &ModelFiles, config: &Config) -> Result<Adapter> {
     for layer in 0..config.layers {
         for module in Module::ALL {
             let path = path(layer, module);
-            let Some(site) = take_site(&mut tensors, &path, &file, module.shape(config))? else {
+            let lora = &adapter.lora;
+            let shape = module.shape(config);
+            let Some((a, b, magnitude)) = take_site(&mut tensors, &path, &file, shape, lora)?
+            else {
                 continue;
             };
-            let rank = site.a.rows();
-            let alpha = stated.alpha(&path);
-            adapter.insert(layer, module, Site { scale: adapter.lora.scale(rank, alpha), ..site });
+            let scale = lora.scale(a.rows(), stated.alpha(&path));
+            adapter.insert(layer, module, Site { a, b, magnitude, scale });
         }
     }
     if let Some((tensor, _)) = tensors.pop_first() {
@@ -72,8 +74,8 @@ impl Stated {
                 format!("is {}, and this engine knows LORA", self.peft_type),
             ));
         }
-        if self.r == 0 || self.r > MOST_RANK {
-            return Err(("r", format!("must be 1 to {MOST_RANK}, found {}", self.r)));
+        if self.r == 0 || self.r > Lora::MOST_RANK {
+            return Err(("r", format!("must be 1 to {}, found {}", Lora::MOST_RANK, self.r)));
         }
         if !(0.0..1.0).contains(&self.lora_dropout) {
             let problem = format!("must be at least 0 and below 1, found {}", self.lora_dropout);
@@ -135,9 +137,12 @@ fn take_site(
     path: &str,
     file: &str,
     [to, from]: [usize; 2],
-) -> Result<Option<Site>> {
+    lora: &Lora,
+) -> Result<Option<(Tensor, Tensor, Option<Magnitude>)>> {
     let names = names(path);
-    let [a, b, magnitude] = names.each_ref().map(|name| tensors.remove(name));
+    let [a, b] = [&names[0], &names[1]].map(|name| tensors.remove(name));
+    // One that the configuration does not speak of stays behind, and is refused with what else does.
+    let magnitude = lora.learns_lengths.then(|| tensors.remove(&names[2]));
     let check = |name: &str, tensor: Tensor, expected: Vec<usize>| match tensor.shape() == expected
     {
         true => Ok(tensor),
@@ -149,16 +154,20 @@ fn take_site(
     let missing =
         |name: &String| Error::MissingTensor { file: file.to_owned(), tensor: name.clone() };
     let (a, b) = match (a, b) {
-        (None, None) if magnitude.is_none() => return Ok(None),
+        (None, None) if magnitude.as_ref().is_none_or(Option::is_none) => return Ok(None),
         (Some(a), Some(b)) => (a, b),
         (None, _) => return Err(missing(&names[0])),
         (_, None) => return Err(missing(&names[1])),
     };
-    let rank = a.shape().first().copied().unwrap_or(0).clamp(1, MOST_RANK);
+    let rank = a.shape().first().copied().unwrap_or(0).clamp(1, Lora::MOST_RANK);
     let a = check(&names[0], a, vec![rank, from])?;
     let b = check(&names[1], b, vec![to, rank])?;
-    let magnitude = magnitude.map(|it| check(&names[2], it, vec![to])).transpose()?;
-    Ok(Some(Site { a, b, magnitude: magnitude.map(Magnitude::new), scale: 1.0 }))
+    let magnitude = match magnitude {
+        None => None,
+        Some(None) => return Err(missing(&names[2])),
+        Some(Some(it)) => Some(Magnitude::new(check(&names[2], it, vec![to])?)),
+    };
+    Ok(Some((a, b, magnitude)))
 }
 
 fn path(layer: usize, module: Module) -> String {
@@ -197,7 +206,6 @@ fn config_json(adapter: &Adapter, base: &str) -> Value {
     let lora = &adapter.lora;
     let (mut ranks, mut alphas) = (Map::new(), Map::new());
     let mut by_module: BTreeMap<Module, Vec<String>> = BTreeMap::new();
-    let mut layers = 0;
     for (layer, module, site) in adapter.sites() {
         let path = path(layer, module);
         let rank = site.a.rows();
@@ -208,12 +216,11 @@ fn config_json(adapter: &Adapter, base: &str) -> Value {
             alphas.insert(path.clone(), number(lora.alpha_of(rank, site.scale)));
         }
         by_module.entry(module).or_default().push(path);
-        layers = layers.max(layer + 1);
     }
     // A module that is meant in each layer goes by its name, another by its paths.
     let targets: Vec<String> = by_module
         .into_iter()
-        .flat_map(|(module, paths)| match paths.len() == layers {
+        .flat_map(|(module, paths)| match paths.len() == adapter.layers() {
             true => vec![module.name().to_owned()],
             false => paths,
         })
@@ -268,5 +275,3 @@ const CHANGES_THE_SUM: [&str; 14] = [
 
 /// Ways of beginning that leave another base behind.
 const CHANGES_THE_BASE: [&str; 4] = ["pissa", "olora", "corda", "loftq"];
-
-const MOST_RANK: usize = 1 << 12;

@@ -182,6 +182,11 @@ async fn an_adapter_that_is_damaged_or_without_its_base_is_refused_by_its_file()
         "adapter_config.json: bias is set, and this engine cannot follow it; train without it"
     );
     assert_eq!(
+        refused("adapter_config.json", "\"use_dora\": false", "\"use_dora\": true").await,
+        "adapter_model.safetensors has no tensor \
+         base_model.model.model.layers.0.self_attn.q_proj.lora_magnitude_vector"
+    );
+    assert_eq!(
         refused("adapter_config.json", "\"r\": 8", "\"r\": 0").await,
         "adapter_config.json: r must be 1 to 4096, found 0"
     );

@@ -37,17 +37,22 @@ pub(crate) struct Lora {
 }
 
 impl Lora {
+    /// The highest rank there may be.
+    pub(crate) const MOST_RANK: usize = 1 << 12;
+
     /// What a low-rank product is multiplied by.
     pub(crate) fn scale(&self, rank: usize, alpha: f64) -> f32 {
-        let by = if self.has_root_scale { (rank as f64).sqrt() } else { rank as f64 };
-        (alpha / by) as f32
+        (alpha / self.divisor(rank)) as f32
     }
 
     /// The alpha that a site of this rank and scale has.
     #[cfg(feature = "train")]
     pub(crate) fn alpha_of(&self, rank: usize, scale: f32) -> f64 {
-        let by = if self.has_root_scale { (rank as f64).sqrt() } else { rank as f64 };
-        f64::from(scale) * by
+        f64::from(scale) * self.divisor(rank)
+    }
+
+    fn divisor(&self, rank: usize) -> f64 {
+        if self.has_root_scale { (rank as f64).sqrt() } else { rank as f64 }
     }
 }
 
@@ -145,6 +150,12 @@ impl Adapter {
                 sites[*module].as_ref().map(|site| (layer, *module, site))
             })
         })
+    }
+
+    /// How many layers the network has.
+    #[cfg(feature = "train")]
+    pub(crate) fn layers(&self) -> usize {
+        self.layers.len()
     }
 
     /// The modules beside which there is something.
@@ -364,25 +375,18 @@ impl Delta<'_> {
         let place = Place::of(&mut by_b, rank).scaled(self.site.scale);
         place.product(View::of(by_outer, to).transposed(), View::of(&inner, rank));
         let by_a = product(View::of(&by_inner, rank).transposed(), View::of(&seen, from));
-        let low_rank = (View::of(&by_inner, rank), View::of(a.values(), from));
-        match (self.mask, &scaled) {
-            (None, None) => {
-                Place::of(by_x, from).adding().product(View::of(grad, to), weight);
-                Place::of(by_x, from).adding().product(low_rank.0, low_rank.1);
+        let (by_inner, a) = (View::of(&by_inner, rank), View::of(a.values(), from));
+        if let Some(mask) = self.mask {
+            Place::of(by_x, from).adding().product(View::of(grad, to), weight);
+            let mut by_seen = product(by_inner, a);
+            if let Some(scaled) = &scaled {
+                let more: Vec<f32> = scaled.iter().zip(grad).map(|(s, g)| s - g).collect();
+                Place::of(&mut by_seen, from).adding().product(View::of(&more, to), weight);
             }
-            (None, Some(scaled)) => {
-                Place::of(by_x, from).adding().product(View::of(scaled, to), weight);
-                Place::of(by_x, from).adding().product(low_rank.0, low_rank.1);
-            }
-            (Some(mask), scaled) => {
-                Place::of(by_x, from).adding().product(View::of(grad, to), weight);
-                let mut by_seen = product(low_rank.0, low_rank.1);
-                if let Some(scaled) = scaled {
-                    let more: Vec<f32> = scaled.iter().zip(grad).map(|(s, g)| s - g).collect();
-                    Place::of(&mut by_seen, from).adding().product(View::of(&more, to), weight);
-                }
-                kernels::accumulate(by_x, &mask.apply(&by_seen));
-            }
+            kernels::accumulate(by_x, &mask.apply(&by_seen));
+        } else {
+            Place::of(by_x, from).adding().product(View::of(by_outer, to), weight);
+            Place::of(by_x, from).adding().product(by_inner, a);
         }
         [by_a, by_b].into_iter().chain(by_magnitude).collect()
     }

@@ -7,7 +7,7 @@ use crate::network::Network;
 impl Network {
     /// The log-probability of each target after its row of `hidden`.
     pub(super) fn target_log_probs(&self, hidden: &[f32], targets: &[u32]) -> Vec<f32> {
-        let chunks = hidden.chunks(ROWS * self.config.hidden).zip(targets.chunks(ROWS));
+        let chunks = hidden.chunks(HEAD_ROWS * self.config.hidden).zip(targets.chunks(HEAD_ROWS));
         chunks
             .flat_map(|(hidden, targets)| kernels::log_probs(&self.logits(hidden), targets))
             .collect()
@@ -27,8 +27,8 @@ impl Network {
         let (width, vocabulary) = (self.config.hidden, self.config.vocabulary);
         let head = View::of(self.head().values(), width);
         let (mut told, mut by_hidden) = (Vec::new(), Vec::with_capacity(hidden.len()));
-        let chunks = hidden.chunks(ROWS * width).zip(targets.chunks(ROWS));
-        for ((hidden, targets), grad) in chunks.zip(by_log_probs.chunks(ROWS)) {
+        let chunks = hidden.chunks(HEAD_ROWS * width).zip(targets.chunks(HEAD_ROWS));
+        for ((hidden, targets), grad) in chunks.zip(by_log_probs.chunks(HEAD_ROWS)) {
             let mut logits = self.logits(hidden);
             told.extend(kernels::log_probs_back(&mut logits, targets, grad, smoothing));
             let by_logits = View::of(&logits, vocabulary);
@@ -43,4 +43,4 @@ impl Network {
 }
 
 /// How many rows of logits there are at once. A row is as long as the vocabulary.
-const ROWS: usize = 128;
+pub(crate) const HEAD_ROWS: usize = 128;

@@ -5,7 +5,7 @@ use trainer::{Error, Result, Tuning};
 
 use crate::config::Module;
 use crate::model::LoadedModel;
-use crate::network::{Adapter, Lora, Network};
+use crate::network::{Adapter, Lora};
 use crate::train::learner::Learner;
 
 /// What of a model a job trains.
@@ -28,77 +28,74 @@ impl Choice {
     pub(crate) fn new(tuning: &Tuning, model: &LoadedModel) -> Result<Self> {
         match (tuning, &model.adapter) {
             (Tuning::Full, _) => Ok(Self::Full),
-            (Tuning::Lora(asked), None) => Self::beside(asked),
+            (Tuning::Lora(asked), None) => {
+                let (lora, modules) = read(asked)?;
+                Ok(Self::Beside(lora, modules))
+            }
             (Tuning::Lora(asked), Some(there)) => {
-                let Self::Beside(lora, modules) = Self::beside(asked)? else {
-                    return Ok(Self::Further);
-                };
-                if lora == there.lora && modules == there.modules() {
+                if read(asked)? == (there.lora.clone(), there.modules()) {
                     return Ok(Self::Further);
                 }
                 let problem = "differs from the adapter that the base model is; \
-                               leave it at auto to train that further, or merge it first";
+                               leave it at auto to train that further, or train all weights";
                 Err(Error::invalid_job("tuning", problem))
             }
             (_, Some(_)) => Ok(Self::Further),
             (_, None) if model.network.config().parameters() <= FEW_PARAMETERS => Ok(Self::Full),
-            (_, None) => Self::beside(&trainer::Lora::default()),
+            (_, None) => Self::new(&Tuning::Lora(trainer::Lora::default()), model),
         }
     }
 
-    fn beside(asked: &trainer::Lora) -> Result<Self> {
-        let rank = usize::try_from(asked.rank).unwrap_or(usize::MAX);
-        if rank > MOST_RANK {
-            let problem = format!("must be at most {MOST_RANK}, found {rank}");
-            return Err(Error::invalid_job("tuning.rank", problem));
-        }
-        let lora = Lora {
-            rank,
-            alpha: asked.alpha,
-            dropout: asked.dropout,
-            has_root_scale: asked.use_rslora,
-            learns_lengths: asked.use_dora,
-        };
-        let known = || Module::ALL.map(Module::name).join(", ");
-        let mut modules = Vec::new();
-        for name in &asked.target_modules {
-            let module = Module::ALL.into_iter().find(|module| module.name() == name);
-            modules.push(module.ok_or_else(|| {
-                let problem = format!("names {name:?}, and the modules are {}", known());
-                Error::invalid_job("tuning.target_modules", problem)
-            })?);
-        }
-        if modules.is_empty() {
-            modules.extend(Module::ALL);
-        }
-        modules.sort_unstable();
-        modules.dedup();
-        Ok(Self::Beside(lora, modules))
-    }
-
-    /// What is trained, as it is before the first step.
-    pub(crate) fn learner(&self, model: &LoadedModel, seed: u64) -> Learner {
+    /// What is trained, as it is before the first step; `None` if the model is no adapter any more.
+    pub(crate) fn learner(&self, model: &LoadedModel, seed: u64) -> Option<Learner> {
         // Weights are shared with the model until a step changes them.
         let network = model.network.clone();
-        match (self, &model.adapter) {
+        Some(match (self, &model.adapter) {
             (Self::Full, None) => Learner::full(network),
             (Self::Full, Some(adapter)) => Learner::full(adapter.merged(network)),
-            (Self::Further, Some(adapter)) => Learner::beside(network, adapter.clone()),
-            (Self::Beside(lora, modules), _) => fresh(network, lora, modules, seed),
-            (Self::Further, None) => Learner::full(network),
-        }
+            (Self::Further, adapter) => Learner::beside(network, adapter.clone()?),
+            (Self::Beside(lora, modules), _) => {
+                let adapter = Adapter::fresh(&network, lora.clone(), modules, seed);
+                Learner::beside(network, adapter)
+            }
+        })
     }
 }
 
-fn fresh(network: Network, lora: &Lora, modules: &[Module], seed: u64) -> Learner {
-    let adapter = Adapter::fresh(&network, lora.clone(), modules, seed);
-    Learner::beside(network, adapter)
+/// The adapter that is asked for, and the modules beside which it is to stand.
+fn read(asked: &trainer::Lora) -> Result<(Lora, Vec<Module>)> {
+    let rank = usize::try_from(asked.rank).unwrap_or(usize::MAX);
+    if rank > Lora::MOST_RANK {
+        let problem = format!("must be at most {}, found {rank}", Lora::MOST_RANK);
+        return Err(Error::invalid_job("tuning.rank", problem));
+    }
+    let lora = Lora {
+        rank,
+        alpha: asked.alpha,
+        dropout: asked.dropout,
+        has_root_scale: asked.use_rslora,
+        learns_lengths: asked.use_dora,
+    };
+    let known = || Module::ALL.map(Module::name).join(", ");
+    let mut modules = Vec::new();
+    for name in &asked.target_modules {
+        let module = Module::ALL.into_iter().find(|module| module.name() == name);
+        modules.push(module.ok_or_else(|| {
+            let problem = format!("names {name:?}, and the modules are {}", known());
+            Error::invalid_job("tuning.target_modules", problem)
+        })?);
+    }
+    if modules.is_empty() {
+        modules.extend(Module::ALL);
+    }
+    modules.sort_unstable();
+    modules.dedup();
+    Ok((lora, modules))
 }
 
 /// What is trained, for people.
 pub(crate) fn told(learner: &Learner) -> String {
-    let count = |tensors: &mut dyn Iterator<Item = usize>| tensors.sum::<usize>();
-    let learned = count(&mut learner.tensors().map(|tensor| tensor.values().len()));
+    let learned: usize = learner.tensors().map(|tensor| tensor.values().len()).sum();
     let all = learner.network.config().parameters();
     match &learner.adapter {
         None => format!("all {all} parameters are trained"),
@@ -111,5 +108,3 @@ pub(crate) fn told(learner: &Learner) -> String {
 
 /// Up to so many parameters all of them are trained unless that is set.
 const FEW_PARAMETERS: usize = 16_000_000;
-/// As many as PEFT's files may have here.
-const MOST_RANK: usize = 1 << 12;

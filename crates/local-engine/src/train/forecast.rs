@@ -1,7 +1,7 @@
 //! How much memory a training takes, foreseen before its first step.
 
 use crate::error::{Error, Result};
-use crate::network::Keep;
+use crate::network::{HEAD_ROWS, Keep};
 use crate::train::learner::Learner;
 
 /// How a training is fitted into the memory there is. Neither changes what is learned, but for the
@@ -61,9 +61,8 @@ fn bytes(learner: &Learner, keep: Keep, tokens: usize) -> u64 {
     let head = HEAD_ROWS.min(tokens) * config.vocabulary;
     let part = tokens * (kept + working + 3 * hidden) + head;
     let learned: usize = learner.tensors().map(|tensor| tensor.values().len()).sum();
-    // The values that are learned, their moments and the best so far; gradients, one for each part
-    // at work.
-    let learned_copies = 4 + SIDE_BY_SIDE;
+    // The values that are learned and their moments; gradients, one for each part at work.
+    let learned_copies = 3 + SIDE_BY_SIDE;
     let floats = config.parameters() + learned_copies * learned + SIDE_BY_SIDE * part;
     floats as u64 * size_of::<f32>() as u64
 }
@@ -89,8 +88,6 @@ fn free_memory(text: &str) -> Option<u64> {
 
 /// How many parts of a batch are worked on side by side.
 pub(crate) const SIDE_BY_SIDE: usize = 2;
-/// How many rows of logits there are at once.
-const HEAD_ROWS: usize = 128;
 
 #[cfg(test)]
 mod tests {

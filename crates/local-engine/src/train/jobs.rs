@@ -72,7 +72,7 @@ impl Jobs {
         Ok(self.keep(id, folder, record))
     }
 
-    /// Takes up a stored job that nobody runs, to wait for its turn again; `None` if it has ended.
+    /// Takes up a paused job that nobody runs; `None` if it is not paused any more.
     ///
     /// # Errors
     ///
@@ -83,8 +83,8 @@ impl Jobs {
         if lock.try_lock().is_err() {
             return Err(Error::invalid_job("id", "is run by another process; ask that one"));
         }
-        let mut status = read_status(&folder)?;
-        if status.state.is_terminal() {
+        let status = read_status(&folder)?;
+        if status.state != JobState::Paused {
             return Ok(None);
         }
         let path = folder.join(EVENTS);
@@ -97,8 +97,6 @@ impl Jobs {
             Ok(log)
         });
         let log = opened.map_err(io("read", &path))?;
-        status.state = JobState::Queued;
-        write_status(&folder, &status)?;
         let record =
             Record { status, events: whole_events(&bytes), log, lock: Some(lock), stored: false };
         Ok(Some(self.keep(id.clone(), folder, record)))

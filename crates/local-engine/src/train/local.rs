@@ -166,11 +166,7 @@ impl Trainer for LocalTrainer {
         let job = match self.shared.jobs.live(id) {
             Some(job) => Some(job),
             None if self.shared.jobs.status(id)?.state == JobState::Paused => {
-                let job = self.shared.jobs.reopen(id)?;
-                if let Some(job) = &job {
-                    job.paused("taken up again")?;
-                }
-                job
+                self.shared.jobs.reopen(id)?
             }
             None => None,
         };
@@ -201,7 +197,12 @@ fn submit(shared: &Arc<Shared>, job: TrainingJob) -> Result<JobId> {
     status.hyperparameters = prepared.hyperparameters();
     status.seed = Some(prepared.seed());
     let live = shared.jobs.create(status)?;
-    prepared.save(&live.folder)?;
+    if let Err(error) = prepared.save(&live.folder) {
+        let told = job_error(&error);
+        live.end(JobState::Failed, &told.message.clone(), |status| status.error = Some(told))?;
+        shared.jobs.release(&live);
+        return Err(error);
+    }
     live.tell("the job waits for its turn", None)?;
     enqueue(shared, live, prepared)?;
     Ok(id)

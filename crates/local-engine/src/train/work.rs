@@ -147,7 +147,10 @@ impl Prepared {
         let root = models.root(&self.base).map_err(failed)?;
         let kept = Instant::now();
         let mut watcher = Watcher { job, prepared: self, root: &root, every, kept, failure: None };
-        let learner = self.choice.learner(&base, self.settings.seed);
+        let Some(learner) = self.choice.learner(&base, self.settings.seed) else {
+            // The base was replaced while the job was paused.
+            return Err(failed(crate::Error::Checkpoint { path: job.folder.join(WORK) }));
+        };
         let mut run = Run::new(learner, &self.validation, &mut watcher);
         let outcome = match checkpoint::latest(&job.folder) {
             Some(state) => run.restore(state).and_then(|()| self.phases(&mut run)),
