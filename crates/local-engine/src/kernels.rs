@@ -15,7 +15,7 @@ mod swiglu;
 
 #[cfg(feature = "train")]
 pub(crate) use self::attention::attention_back;
-pub(crate) use self::attention::{Span, attention};
+pub(crate) use self::attention::{Seen, Span, attention, attention_few};
 pub(crate) use self::gemv::{FEW, few_rows, many_rows, widen};
 use self::lanes::{add_scaled, dot};
 #[cfg(feature = "train")]
@@ -30,6 +30,7 @@ pub(crate) use self::swiglu::swiglu;
 pub(crate) use self::swiglu::swiglu_back;
 
 /// `x + y`
+#[cfg(feature = "train")]
 pub(crate) fn sum(x: &[f32], y: &[f32]) -> Vec<f32> {
     x.iter().zip(y).map(|(x, y)| x + y).collect()
 }

@@ -5,21 +5,27 @@ use std::ops::Range;
 
 use crate::config::{Config, Module};
 use crate::error::{Error, Result};
-use crate::kernels::{self, Span};
+use crate::kernels;
+#[cfg(feature = "train")]
+use crate::kernels::Span;
+#[cfg(feature = "train")]
 use crate::rope::Angles;
 use crate::tensor::{Tensor, Tensors};
 
 mod adapter;
 #[cfg(feature = "train")]
 mod backward;
+mod cache;
 #[cfg(feature = "train")]
 mod head;
+mod step;
 
 #[cfg(feature = "train")]
 pub(crate) use self::adapter::Dropout;
 pub(crate) use self::adapter::{Adapter, Delta, Lora, Magnitude, Site, Tuning};
 #[cfg(feature = "train")]
 pub(crate) use self::backward::{Gradients, Keep, Pass};
+pub(crate) use self::cache::Cache;
 #[cfg(feature = "train")]
 pub(crate) use self::head::HEAD_ROWS;
 
@@ -62,21 +68,27 @@ impl Linear {
     }
 
     /// `x · weightᵀ + bias`, and what an adapter adds.
+    #[cfg(feature = "train")]
     fn apply(&self, x: &[f32], delta: Option<Delta<'_>>) -> Vec<f32> {
         let mut y = self.product(x);
         if let Some(delta) = delta {
             delta.apply(self, x, &mut y);
         }
+        self.add_bias(&mut y);
+        y
+    }
+
+    fn add_bias(&self, y: &mut [f32]) {
         if let Some(bias) = &self.bias {
             for row in y.chunks_exact_mut(bias.width()) {
                 kernels::accumulate(row, bias.values());
             }
         }
-        y
     }
 }
 
 /// Joins the queries of a layer to its keys and values.
+#[cfg(feature = "train")]
 type Attend<'a> = dyn FnMut(usize, &[f32], &[f32], &[f32]) -> Vec<f32> + 'a;
 
 impl Network {
@@ -138,6 +150,7 @@ impl Network {
     }
 
     /// What comes next after each row of `hidden`: one logit per token of the vocabulary.
+    #[cfg(feature = "train")]
     fn logits(&self, hidden: &[f32]) -> Vec<f32> {
         self.head().product(hidden)
     }
@@ -146,45 +159,8 @@ impl Network {
         self.head.as_ref().unwrap_or(&self.embedding)
     }
 
-    /// Takes `tokens` in and returns the logits of what comes after the last of them.
-    pub(crate) fn advance(
-        &self,
-        tokens: &[u32],
-        tuning: Option<Tuning<'_>>,
-        cache: &mut Cache,
-    ) -> Vec<f32> {
-        // On a thread of the pool: from outside, each product would wait for one to wake up.
-        rayon::scope(|_| self.advance_here(tokens, tuning, cache))
-    }
-
-    fn advance_here(
-        &self,
-        tokens: &[u32],
-        tuning: Option<Tuning<'_>>,
-        cache: &mut Cache,
-    ) -> Vec<f32> {
-        let start = cache.tokens as u32;
-        let positions: Vec<u32> = (start..start + tokens.len() as u32).collect();
-        let span = Span { queries: 0..tokens.len(), keys: 0..cache.tokens + tokens.len() };
-        let mut attend = |layer: usize, q: &[f32], k: &[f32], v: &[f32]| {
-            let kept = &mut cache.layers[layer];
-            kept.keys.extend_from_slice(k);
-            kept.values.extend_from_slice(v);
-            let (heads, window) = (self.config.heads, self.config.sliding[layer]);
-            let span = std::slice::from_ref(&span);
-            kernels::attention(heads, window, span, q, &kept.keys, &kept.values)
-        };
-        let angles = self.config.rope.angles(&positions);
-        let mut x = self.embed(tokens);
-        for index in 0..self.layers.len() {
-            x = self.layer(index, x, &angles, tuning, &mut attend).1;
-        }
-        cache.tokens += tokens.len();
-        let last = &x[x.len() - self.config.hidden..];
-        self.logits(&self.normed(last, &self.norm))
-    }
-
     /// The rows that the layers begin with, one for each token.
+    #[cfg(feature = "train")]
     fn embed(&self, tokens: &[u32]) -> Vec<f32> {
         let mut x = Vec::with_capacity(tokens.len() * self.config.hidden);
         for token in tokens {
@@ -194,6 +170,7 @@ impl Network {
     }
 
     /// Runs one layer: what happened in it, and what comes out.
+    #[cfg(feature = "train")]
     fn layer(
         &self,
         index: usize,
@@ -326,7 +303,7 @@ impl Layer {
 
 /// What happened in one layer, as far as it is dear to find out again.
 #[derive(Debug)]
-#[cfg_attr(not(feature = "train"), expect(dead_code, reason = "read by the backward pass only"))]
+#[cfg(feature = "train")]
 struct Step {
     x: Vec<f32>,
     /// Queries and keys before the norms of their heads, where there are such.
@@ -365,25 +342,6 @@ impl Packed {
     /// The rows of each sequence.
     pub(crate) fn rows(&self) -> impl Iterator<Item = Range<usize>> {
         self.spans.iter().map(|span| span.queries.clone())
-    }
-}
-
-/// The keys and values of the tokens taken in so far.
-#[derive(Clone, Debug)]
-pub(crate) struct Cache {
-    tokens: usize,
-    layers: Vec<Kept>,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Kept {
-    keys: Vec<f32>,
-    values: Vec<f32>,
-}
-
-impl Cache {
-    pub(crate) fn new(config: &Config) -> Self {
-        Self { tokens: 0, layers: vec![Kept::default(); config.layers] }
     }
 }
 

@@ -46,6 +46,51 @@ impl Span {
     }
 }
 
+/// The last rows of a sequence, and all of its keys and values, which lie in pages.
+#[derive(Debug)]
+pub(crate) struct Seen<'a> {
+    /// The last of them sits at the last key.
+    pub(crate) queries: &'a [f32],
+    /// Keys and values; there may be room behind the last.
+    pub(crate) pages: Vec<[&'a [f32]; 2]>,
+    /// How many tokens a page has room for.
+    pub(crate) page: usize,
+    /// How many keys there are.
+    pub(crate) keys: usize,
+}
+
+impl Seen<'_> {
+    /// The keys that a query may look at, of so many queries: at most the last `window`.
+    fn visible(&self, nth: usize, queries: usize, window: Option<usize>) -> Range<usize> {
+        let end = self.keys - (queries - nth) + 1;
+        window.map_or(0, |window| end.saturating_sub(window))..end
+    }
+}
+
+/// Causal attention of a few rows of each of several sequences.
+///
+/// What a row sees depends on its own sequence alone, to the bit.
+pub(crate) fn attention_few(heads: Heads, window: Option<usize>, seen: &[Seen<'_>]) -> Vec<f32> {
+    let tasks: Vec<_> =
+        seen.iter().flat_map(|seen| (0..heads.query).map(move |head| (seen, head))).collect();
+    let one = |(seen, head): &(&Seen<'_>, usize)| rows::forward(heads, window, *head, seen);
+    let work: usize = seen.iter().map(|seen| seen.queries.len() * seen.keys).sum();
+    let parts: Vec<Vec<f32>> = if work <= SMALL {
+        tasks.iter().map(one).collect()
+    } else {
+        tasks.par_iter().map(one).collect()
+    };
+    let mut out = Vec::new();
+    for (seen, parts) in seen.iter().zip(parts.chunks_exact(heads.query)) {
+        let start = out.len();
+        out.resize(start + seen.queries.len(), 0.0);
+        for (head, part) in parts.iter().enumerate() {
+            scatter(heads, &mut out[start..], (0, heads.query, head), part);
+        }
+    }
+    out
+}
+
 /// Causal attention inside each span; nothing looks across spans, or further back than a window.
 pub(crate) fn attention(
     heads: Heads,
@@ -59,7 +104,17 @@ pub(crate) fn attention(
         spans.iter().flat_map(|span| (0..heads.query).map(move |head| (span, head))).collect();
     // How a span is computed depends on the span alone, so that its neighbours change no bit.
     let one = |(span, head): &(&Span, usize)| match span.queries.len() {
-        ..=FEW_ROWS => rows::forward(heads, window, span, *head, q, k, v),
+        ..=FEW_ROWS => {
+            let (query, key) = (heads.query * heads.dim, heads.key * heads.dim);
+            let keys = span.keys.start * key..span.keys.end * key;
+            let seen = Seen {
+                queries: &q[span.queries.start * query..span.queries.end * query],
+                pages: vec![[&k[keys.clone()], &v[keys]]],
+                page: span.keys.len(),
+                keys: span.keys.len(),
+            };
+            rows::forward(heads, window, *head, &seen)
+        }
         _ => blocks::forward(heads, window, span, *head, (q, k, v)),
     };
     // Waking the other threads takes longer than to attend from a token or two.
@@ -118,6 +173,8 @@ fn scatter(
 
 /// So many rows are too few for products of matrices, and for a second thread.
 const FEW_ROWS: usize = 4;
+/// So many values of queries, each times the keys that it sees, are not worth a second thread.
+const SMALL: usize = 1 << 17;
 
 #[cfg(test)]
 mod tests {
@@ -166,6 +223,45 @@ mod tests {
                         (together - alone).abs() < 1e-5,
                         "{row} {window:?}: {together}, {alone}"
                     );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_row_sees_the_same_in_pages_and_whatever_is_beside_it() {
+        let heads = Heads { query: 4, key: 2, dim: 8 };
+        // As many keys as each sequence has, and rows of queries.
+        let sequences = [(1, 1), (64, 1), (150, 3), (65, 8), (64, 64)];
+        for window in [None, Some(1), Some(20), Some(70)] {
+            let rows: Vec<_> = (0..)
+                .zip(sequences)
+                .map(|(seed, (keys, queries))| {
+                    let part = |seed, len| noise(seed, len);
+                    let (k, v) = (part(seed + 10, keys * 16), part(seed + 20, keys * 16));
+                    (part(seed, queries * 32), k, v)
+                })
+                .collect();
+            let seen: Vec<Seen<'_>> = rows
+                .iter()
+                .zip(sequences)
+                .map(|((q, k, v), (keys, _))| {
+                    let pages = k.chunks(16 * 16).zip(v.chunks(16 * 16)).map(|(k, v)| [k, v]);
+                    Seen { queries: q, pages: pages.collect(), page: 16, keys }
+                })
+                .collect();
+            let together = attention_few(heads, window, &seen);
+            let mut start = 0;
+            for ((q, k, v), (keys, queries)) in rows.iter().zip(sequences) {
+                let together = &together[start..start + q.len()];
+                start += q.len();
+                let span = Span { queries: 0..queries, keys: 0..keys };
+                let alone = attention(heads, window, &[span], q, k, v);
+                if queries <= FEW_ROWS {
+                    assert_eq!(together, alone);
+                }
+                for (together, alone) in together.iter().zip(&alone) {
+                    assert!((together - alone).abs() < 1e-5, "{together} and {alone}");
                 }
             }
         }

@@ -56,8 +56,10 @@ pub(crate) fn many_rows(dtype: Dtype, matrix: &[u8], cols: usize, x: &[f32]) -> 
     assert!(width > 0 && matrix.len().is_multiple_of(width), "whole rows of {}", dtype.name());
     let (rows, count) = (matrix.len() / width, x.len() / cols);
     let mut out = vec![0.0; rows * count];
-    let mut floats = vec![0.0; PANEL.min(rows) * cols];
-    for (nth, panel) in matrix.chunks(width * PANEL).enumerate() {
+    // All about as large: `gemm` sums small products up in other parts than large ones.
+    let most = rows.div_ceil(rows.div_ceil(PANEL).max(1));
+    let mut floats = vec![0.0; most * cols];
+    for (nth, panel) in matrix.chunks(width * most.max(1)).enumerate() {
         let floats = &mut floats[..panel.len() / width * cols];
         floats
             .par_chunks_mut(cols * ROWS)
@@ -66,7 +68,7 @@ pub(crate) fn many_rows(dtype: Dtype, matrix: &[u8], cols: usize, x: &[f32]) -> 
         let part = product(View::of(x, cols), View::of(floats, cols).transposed());
         let wide = floats.len() / cols;
         for (out, part) in out.chunks_exact_mut(rows).zip(part.chunks_exact(wide)) {
-            out[nth * PANEL..][..wide].copy_from_slice(part);
+            out[nth * most..][..wide].copy_from_slice(part);
         }
     }
     out
@@ -277,6 +279,20 @@ mod tests {
             let size = |x: &mut dyn Iterator<Item = f32>| x.map(|x| x * x).sum::<f32>().sqrt();
             let off = size(&mut many.iter().zip(&few).map(|(a, b)| a - b));
             prop_assert!(off <= 0.02 * size(&mut many.iter().copied()), "off by {off}");
+        }
+
+        #[test]
+        fn each_of_many_rows_gives_the_same_bits_however_many_there_are_if_the_matrix_is_not_small(
+            dtype in any_dtype(), seed: u64, rows in 65_usize..600, wide in 1_usize..8,
+            count in FEW + 1..200, start in 0..190_usize,
+        ) {
+            let cols = 256 * wide;
+            let matrix = random_blocks(dtype, rows * cols, seed);
+            let x = noise(seed, count * cols);
+            let start = start.min(count - FEW - 1);
+            let together = many_rows(dtype, &matrix, cols, &x);
+            let fewer = many_rows(dtype, &matrix, cols, &x[start * cols..]);
+            prop_assert_eq!(&together[start * rows..], &fewer[..]);
         }
 
         #[test]

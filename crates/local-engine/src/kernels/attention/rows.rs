@@ -1,35 +1,53 @@
 //! Attention from a row or two, which are too few for products of matrices to pay.
 
-use super::Span;
+use std::ops::Range;
+
+use super::Seen;
 use crate::config::Heads;
 use crate::kernels::lanes::{add_scaled, dot, softmax, wide};
 
 wide! {
-    /// What one head of a span's queries sees.
+    /// What one head of some queries sees.
     pub(super) fn forward(
         heads: Heads,
         window: Option<usize>,
-        span: &Span,
         head: usize,
-        q: &[f32],
-        k: &[f32],
-        v: &[f32],
+        seen: &Seen<'_>,
     ) -> Vec<f32> {
-        let key_head = head / heads.group();
-        let mut weights = vec![0.0; span.keys.len()];
-        let mut part = vec![0.0; span.queries.len() * heads.dim];
-        for (row, out) in span.queries.clone().zip(part.chunks_exact_mut(heads.dim)) {
-            let visible = span.visible(row, window);
+        let (key_head, page) = (head / heads.group(), seen.page);
+        let queries = seen.queries.len() / (heads.query * heads.dim);
+        let mut weights = vec![0.0; seen.keys];
+        let mut part = vec![0.0; queries * heads.dim];
+        for (row, out) in part.chunks_exact_mut(heads.dim).enumerate() {
+            let visible = seen.visible(row, queries, window);
             let weights = &mut weights[..visible.len()];
-            let query = &q[heads.at(row, heads.query, head)];
-            for (weight, key) in weights.iter_mut().zip(visible.clone()) {
-                *weight = dot(query, &k[heads.at(key, heads.key, key_head)]) * heads.scale();
+            let query = &seen.queries[heads.at(row, heads.query, head)];
+            let mut place = weights.iter_mut();
+            for (nth, rows) in in_pages(visible.clone(), page) {
+                let [keys, _] = seen.pages[nth];
+                for (row, weight) in rows.zip(&mut place) {
+                    let key = &keys[heads.at(row, heads.key, key_head)];
+                    *weight = dot(query, key) * heads.scale();
+                }
             }
             softmax(weights);
-            for (weight, row) in weights.iter().zip(visible) {
-                add_scaled(out, *weight, &v[heads.at(row, heads.key, key_head)]);
+            let mut weights = weights.iter();
+            for (nth, rows) in in_pages(visible, page) {
+                let [_, values] = seen.pages[nth];
+                for (row, weight) in rows.zip(&mut weights) {
+                    add_scaled(out, *weight, &values[heads.at(row, heads.key, key_head)]);
+                }
             }
         }
         part
     }
+}
+
+/// The pages that hold these rows, and which of its rows each page has of them.
+#[inline(always)]
+fn in_pages(rows: Range<usize>, page: usize) -> impl Iterator<Item = (usize, Range<usize>)> {
+    (rows.start / page..rows.end.div_ceil(page)).map(move |nth| {
+        let first = nth * page;
+        (nth, rows.start.max(first) - first..rows.end.min(first + page) - first)
+    })
 }
