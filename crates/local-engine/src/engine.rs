@@ -20,6 +20,7 @@ use crate::error::{Error, Result};
 use crate::info::ModelInfo;
 use crate::models::Models;
 use crate::request::{self, Task};
+use crate::serve::Keep;
 #[cfg(feature = "train")]
 use crate::train::LocalTrainer;
 
@@ -31,6 +32,22 @@ use crate::train::LocalTrainer;
 ///
 /// Work goes on threads of its own, so it runs under any async executor. Dropping a returned
 /// future or stream stops the generation after the token that it is at.
+///
+/// # Requests at once
+///
+/// Up to 16 requests are answered side by side, and more wait in the order in which they came.
+/// Those for the same model, and for adapters on it, go through it together, so that eight take
+/// far less time than one after another; so do the answers to a request for several. Prompts are
+/// read in pieces between the tokens of others. Whom a request shares the model with changes
+/// nothing of its answer.
+///
+/// What was computed of a conversation is kept for its next turn, in pages of 64 tokens, and found
+/// again by the model and all tokens before: `usage.prompt_tokens_details.cached_tokens` tells how
+/// many of the prompt's were not read anew. What is kept and what is in use take up to 2 GiB
+/// together ([`with_kept_bytes`](Self::with_kept_bytes) sets it); what was used longest ago goes
+/// first, and what is in use never. Tokens of an answer were computed one by one, which makes
+/// other last bits, and where weights are quantised other roundings, than when they are read as part
+/// of a prompt; a next turn may see either.
 ///
 /// # What a request may ask for
 ///
@@ -75,7 +92,9 @@ use crate::train::LocalTrainer;
 #[derive(Clone, Debug)]
 pub struct Engine {
     models: Arc<Models>,
-    /// How many generations may run side by side.
+    /// What was computed of conversations.
+    keep: Arc<Keep>,
+    /// How many requests may be answered side by side.
     places: Arc<Semaphore>,
     #[cfg(feature = "train")]
     trainer: LocalTrainer,
@@ -92,13 +111,22 @@ impl Engine {
     pub fn open(home: impl AsRef<Path>) -> Result<Self> {
         let home = home.as_ref();
         let models = Arc::new(Models::open(home)?);
-        let cores = std::thread::available_parallelism().map_or(2, usize::from);
         Ok(Self {
             #[cfg(feature = "train")]
             trainer: LocalTrainer::open(home, Arc::clone(&models))?,
             models,
-            places: Arc::new(Semaphore::new(cores.max(2))),
+            keep: Arc::new(Keep::new(KEPT)),
+            places: Arc::new(Semaphore::new(PLACES)),
         })
+    }
+
+    /// Sets how many bytes of what was computed of conversations are kept; 2 GiB unless it is set.
+    ///
+    /// Holds for all clones. With 0 nothing is kept, and each request is read anew.
+    #[must_use]
+    pub fn with_kept_bytes(self, bytes: u64) -> Self {
+        self.keep.set_budget(bytes);
+        self
     }
 
     /// The trainer whose models this engine serves; all clones share it.
@@ -166,12 +194,12 @@ impl Engine {
             openai_api::Error::Backend { backend: "local", source: source.into() }
         })?;
         let (tell, mut heard) = mpsc::unbounded_channel();
-        let models = Arc::clone(&self.models);
+        let (models, keep) = (Arc::clone(&self.models), Arc::clone(&self.keep));
         let model = request.model.clone();
         std::thread::Builder::new()
             .name("local-engine".to_owned())
             .spawn(move || {
-                if let Err(error) = work(&models, &request, &task, &tell) {
+                if let Err(error) = work(&models, &keep, &request, &task, &tell) {
                     // Nobody may be listening any more, and then nobody minds.
                     let _ = tell.send(Err(error));
                 }
@@ -367,3 +395,8 @@ pub(crate) fn timed_id() -> String {
 pub(crate) fn random_id() -> String {
     std::iter::repeat_with(fastrand::alphanumeric).take(12).collect::<String>().to_lowercase()
 }
+
+/// How many requests are answered side by side.
+const PLACES: usize = 16;
+/// How many bytes of keys and values are kept, unless it is said otherwise: 2 GiB.
+const KEPT: u64 = 2 << 30;

@@ -1,13 +1,14 @@
 //! From a prompt to an answer.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use openai_api::{ApiError, FinishReason};
 
 use crate::error::Result;
 use crate::model::LoadedModel;
-use crate::network::Cache;
 use crate::sample::{Allowed, Choice, Choosing, Sampler};
+use crate::serve::{Keep, Sequence};
 use crate::stop::StopFilter;
 use crate::tokenizer::Incremental;
 
@@ -41,24 +42,29 @@ pub(crate) struct Ending {
 
 /// A prompt that the model has read.
 #[derive(Clone, Debug)]
-pub(crate) struct Prompt {
-    tokens: Vec<u32>,
-    cache: Cache,
+pub(crate) struct Prompt<'a> {
+    sequence: Sequence<'a>,
     /// What may come next.
     logits: Vec<f32>,
+    /// How many of its tokens were not read anew.
+    pub(crate) cached: usize,
 }
 
-impl Prompt {
-    /// Reads a prompt that fits.
-    pub(crate) fn read(model: &LoadedModel, tokens: Vec<u32>) -> Result<Self> {
+impl<'a> Prompt<'a> {
+    /// Reads a prompt that fits; returns `None` if nobody listens.
+    pub(crate) fn read(
+        model: &'a Arc<LoadedModel>,
+        keep: &'a Keep,
+        tokens: Vec<u32>,
+        is_heard: &dyn Fn() -> bool,
+    ) -> Result<Option<Self>> {
         check_fits(model, &tokens)?;
-        let mut cache = Cache::new(model.network.config());
-        let logits = model.advance(&tokens, &mut cache);
-        Ok(Self { tokens, cache, logits })
+        let read = Sequence::read(model, keep, tokens, is_heard);
+        Ok(read.map(|(sequence, logits, cached)| Self { sequence, logits, cached }))
     }
 
     pub(crate) fn tokens(&self) -> usize {
-        self.tokens.len()
+        self.sequence.tokens().len()
     }
 }
 
@@ -98,16 +104,17 @@ pub(crate) trait Rule {
 /// listens.
 pub(crate) fn generate(
     model: &LoadedModel,
-    prompt: Prompt,
+    prompt: Prompt<'_>,
     sampling: &Sampling,
     nth: u64,
     mut rule: Option<&mut dyn Rule>,
     mut tell: impl FnMut(Piece) -> ControlFlow<Heard>,
 ) -> Result<Option<Ending>> {
-    let Prompt { tokens: prompt, mut cache, mut logits } = prompt;
+    let Prompt { mut sequence, mut logits, .. } = prompt;
+    let prompt = sequence.tokens();
     let room = model.window() - prompt.len();
     let limit = sampling.limit.map_or(room, |limit| limit.min(room));
-    let mut sampler = Sampler::new(&sampling.choosing, &prompt, nth);
+    let mut sampler = Sampler::new(&sampling.choosing, prompt, nth);
     let mut text = Incremental::new(&model.codec, &sampling.shown);
     let mut filter = StopFilter::new(&sampling.stop);
     let mut untold = Untold::default();
@@ -142,7 +149,11 @@ pub(crate) fn generate(
         if count >= limit {
             break FinishReason::Length;
         }
-        logits = model.advance(&[token], &mut cache);
+        // Whoever listens is asked with the next piece.
+        match sequence.advance(&[token], &|| true) {
+            Some(next) => logits = next,
+            None => return Ok(None),
+        }
     };
     let rest = text.finish()?;
     untold.lengthen(rest.len());

@@ -22,6 +22,7 @@ mod quant;
 mod request;
 mod rope;
 mod sample;
+mod serve;
 mod stop;
 mod store;
 mod template;

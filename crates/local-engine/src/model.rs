@@ -14,8 +14,9 @@ use crate::error::{Error, Result};
 use crate::files::{CONFIG, GENERATION_CONFIG, ModelFiles, TOKENIZER, WEIGHTS};
 #[cfg(feature = "json")]
 use crate::grammar::Vocabulary;
-use crate::network::{Adapter, Cache, Network, Tuning};
+use crate::network::{Adapter, Network};
 use crate::peft;
+use crate::serve::{Identity, Table};
 use crate::template::{Ask, ChatTemplate, Turn};
 use crate::tensor::Tensor;
 use crate::tokenizer::TextCodec;
@@ -32,6 +33,9 @@ pub(crate) struct LoadedModel {
     pub(crate) habits: Habits,
     /// How many bytes its weights take; those of an adapter are its base's, and its own are few.
     pub(crate) bytes: u64,
+    /// Where its sequences meet those of others on the same base.
+    pub(crate) table: Arc<Table>,
+    pub(crate) identity: Identity,
     /// Made when an answer is held to a form for the first time.
     #[cfg(feature = "json")]
     vocabulary: Arc<OnceLock<Vocabulary>>,
@@ -79,6 +83,8 @@ impl LoadedModel {
             codec,
             template,
             habits,
+            table: Arc::default(),
+            identity: Identity::new(),
             #[cfg(feature = "json")]
             vocabulary: Arc::default(),
         })
@@ -86,23 +92,23 @@ impl LoadedModel {
 
     /// The same model with the adapter in these files.
     pub(crate) fn with_adapter(&self, files: &ModelFiles) -> Result<Self> {
-        let mut adapter = peft::read(files, self.network.config())?;
+        Ok(self.tuned(peft::read(files, self.network.config())?))
+    }
+
+    pub(crate) fn tuned(&self, mut adapter: Adapter) -> Self {
         adapter.measure(&self.network);
-        Ok(Self {
+        Self {
             bytes: 0,
             network: self.network.clone(),
             adapter: Some(adapter),
             codec: Arc::clone(&self.codec),
             template: Arc::clone(&self.template),
             habits: self.habits.clone(),
+            table: Arc::clone(&self.table),
+            identity: Identity::new(),
             #[cfg(feature = "json")]
             vocabulary: Arc::clone(&self.vocabulary),
-        })
-    }
-
-    /// Takes `tokens` in and returns the logits of what comes after the last of them.
-    pub(crate) fn advance(&self, tokens: &[u32], cache: &mut Cache) -> Vec<f32> {
-        self.network.advance(tokens, self.adapter.as_ref().map(Tuning::new), cache)
+        }
     }
 
     /// How many tokens a conversation and its answer may take together.

@@ -20,14 +20,17 @@ mod cache;
 mod head;
 mod step;
 
+#[cfg(test)]
+pub(crate) use self::adapter::tests as adapter_tests;
+pub(crate) use self::adapter::{Adapter, Lora, Magnitude, Site, Tuning};
 #[cfg(feature = "train")]
-pub(crate) use self::adapter::Dropout;
-pub(crate) use self::adapter::{Adapter, Delta, Lora, Magnitude, Site, Tuning};
+pub(crate) use self::adapter::{Delta, Dropout};
 #[cfg(feature = "train")]
 pub(crate) use self::backward::{Gradients, Keep, Pass};
-pub(crate) use self::cache::Cache;
+pub(crate) use self::cache::{Cache, PAGE, Page, Pool};
 #[cfg(feature = "train")]
 pub(crate) use self::head::HEAD_ROWS;
+pub(crate) use self::step::Part;
 
 /// A network with its weights.
 #[derive(Clone, Debug)]
@@ -63,6 +66,7 @@ struct Linear {
 
 impl Linear {
     /// `x · weightᵀ`
+    #[cfg(feature = "train")]
     fn product(&self, x: &[f32]) -> Vec<f32> {
         self.weight.product(x)
     }

@@ -1,15 +1,18 @@
 //! The thread that answers one request.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
-use openai_api::{ApiError, ChatRequest, Delta, FinishReason, Message, Role, ToolCallDelta, Usage};
+use openai_api::{
+    ApiError, ChatRequest, Delta, FinishReason, Message, Role, TokenDetails, ToolCallDelta, Usage,
+};
 use serde_json::{Value, json};
 
 use crate::engine::{Said, Teller, random_id};
 use crate::error::{Error, Result};
 #[cfg(feature = "json")]
 use crate::generate::Rule;
-use crate::generate::{self, Ending, Heard, Piece, Prompt, check_fits};
+use crate::generate::{self, Ending, Heard, Piece, Prompt, Sampling, check_fits};
 #[cfg(feature = "json")]
 use crate::grammar::Grammar;
 use crate::image_facts;
@@ -17,12 +20,14 @@ use crate::model::LoadedModel;
 use crate::models::Models;
 use crate::request::{self, Settings, Task};
 use crate::sample::{Choice, Likelihood};
+use crate::serve::Keep;
 use crate::tokenizer::TextCodec;
 use crate::tools::{CallFilter, Dialect, Event, Manner, Offer, Which};
 
 /// Does what is asked for, and tells of it as it goes.
 pub(super) fn work(
     models: &Models,
+    keep: &Keep,
     request: &ChatRequest,
     task: &Task,
     tell: &Teller,
@@ -44,12 +49,13 @@ pub(super) fn work(
             say(Said::Done(usage));
             Ok(())
         }
-        Task::Answer(settings) => answer(&model, request, settings, tell),
+        Task::Answer(settings) => answer(&model, keep, request, settings, tell),
     }
 }
 
 fn answer(
-    model: &LoadedModel,
+    model: &Arc<LoadedModel>,
+    keep: &Keep,
     request: &ChatRequest,
     settings: &Settings,
     tell: &Teller,
@@ -66,41 +72,99 @@ fn answer(
     check_fits(model, &prompt)?;
     #[cfg(feature = "json")]
     let grammar = grammar(model, settings, dialect.as_ref())?;
-    let say = |said| drop(tell.send(Ok(said)));
-    say(Said::Begun);
-    let prompt = Prompt::read(model, prompt)?;
-    let (asked, mut answered) = (prompt.tokens(), 0);
+    drop(tell.send(Ok(Said::Begun)));
+    let Some(prompt) = Prompt::read(model, keep, prompt, &|| !tell.is_closed())? else {
+        return Ok(());
+    };
+    let (asked, cached, mut answered) = (prompt.tokens(), prompt.cached, 0);
+    let speaker = Speaker { model, offer, dialect: dialect.as_ref(), sampling: &sampling, tell };
     // All but the last are copies.
-    let prompts = std::iter::repeat_n(prompt, settings.answers as usize);
-    for (place, prompt) in (0..).zip(prompts) {
-        let calls = dialect.as_ref().zip(offer);
+    let prompts: Vec<_> = std::iter::repeat_n(prompt, settings.answers as usize).collect();
+    let mut prompts = (0..).zip(prompts).peekable();
+    while prompts.peek().is_some() {
+        #[cfg(feature = "json")]
+        let again = || grammar.as_ref().map(Grammar::again);
+        #[cfg(not(feature = "json"))]
+        let again = || None;
+        let some = prompts.by_ref().take(TOGETHER).map(|(place, prompt)| (place, prompt, again()));
+        for tokens in speaker.speak(some.collect())? {
+            let Some(tokens) = tokens else { return Ok(()) };
+            answered += tokens;
+        }
+    }
+    let mut usage = Usage::new(asked as u64, answered as u64);
+    let mut details = TokenDetails::default();
+    details.cached_tokens = Some(cached as u64);
+    usage.prompt_tokens_details = Some(Box::new(details));
+    drop(tell.send(Ok(Said::Done(usage))));
+    Ok(())
+}
+
+/// What an answer is held to.
+#[cfg(feature = "json")]
+type Held = Grammar;
+#[cfg(not(feature = "json"))]
+type Held = std::convert::Infallible;
+
+/// Tells the answers to one prompt.
+#[derive(Clone, Copy, Debug)]
+struct Speaker<'a> {
+    model: &'a LoadedModel,
+    offer: Option<&'a Offer>,
+    dialect: Option<&'a Dialect>,
+    sampling: &'a Sampling,
+    tell: &'a Teller,
+}
+
+impl Speaker<'_> {
+    /// Answers side by side, each from its prompt; tells how many tokens each has, or nothing where
+    /// nobody listens.
+    fn speak(self, prompts: Vec<(u32, Prompt<'_>, Option<Held>)>) -> Result<Vec<Option<usize>>> {
+        if prompts.len() == 1 {
+            let one = |(place, prompt, held)| self.answer(place, prompt, held);
+            return prompts.into_iter().map(one).collect();
+        }
+        std::thread::scope(|scope| {
+            let mut threads = Vec::new();
+            for (place, prompt, held) in prompts {
+                let thread = std::thread::Builder::new()
+                    .name("local-engine".to_owned())
+                    .spawn_scoped(scope, move || self.answer(place, prompt, held))
+                    .map_err(|source| Error::Thread { source })?;
+                threads.push(thread);
+            }
+            // One that broke down told nothing, as if nobody listened.
+            threads.into_iter().map(|thread| thread.join().unwrap_or(Ok(None))).collect()
+        })
+    }
+
+    fn answer(self, place: u32, prompt: Prompt<'_>, held: Option<Held>) -> Result<Option<usize>> {
+        let calls = self.dialect.zip(self.offer);
         let mut voice = Voice {
-            codec: &model.codec,
-            tell,
+            codec: &self.model.codec,
+            tell: self.tell,
             place,
-            parallel: offer.is_none_or(|offer| offer.parallel),
+            parallel: self.offer.is_none_or(|offer| offer.parallel),
             filter: calls.map(|(dialect, offer)| CallFilter::new(dialect, offer)),
             calls: 0,
             failure: None,
         };
         let hear = |piece| voice.hear(piece);
-        let nth = u64::from(place);
         #[cfg(feature = "json")]
-        let mut rule = grammar.as_ref().map(Grammar::again);
+        let mut held = held;
         #[cfg(feature = "json")]
-        let rule = rule.as_mut().map(|rule| rule as &mut dyn Rule);
+        let rule = held.as_mut().map(|rule| rule as &mut dyn Rule);
         #[cfg(not(feature = "json"))]
-        let rule = None;
-        let ending = generate::generate(model, prompt, &sampling, nth, rule, hear)?;
+        let rule = held.map(|never| match never {});
+        let nth = u64::from(place);
+        let ending = generate::generate(self.model, prompt, self.sampling, nth, rule, hear)?;
         let called = voice.finish()?;
-        let Some(Ending { reason, tokens }) = ending else { return Ok(()) };
-        answered += tokens;
+        let Some(Ending { reason, tokens }) = ending else { return Ok(None) };
         let is_cut = reason == FinishReason::Length;
         let reason = if called && !is_cut { FinishReason::ToolCalls } else { reason };
-        say(Said::Ended { place, reason });
+        drop(self.tell.send(Ok(Said::Ended { place, reason })));
+        Ok(Some(tokens))
     }
-    say(Said::Done(Usage::new(asked as u64, answered as u64)));
-    Ok(())
 }
 
 /// How the model writes its calls, if it may call tools.
@@ -268,3 +332,5 @@ fn told_token(codec: &TextCodec, choice: &Choice) -> Result<Value> {
 }
 
 const IMPOSSIBLE: f32 = -9999.0;
+/// So many answers to one prompt are told side by side.
+const TOGETHER: usize = 8;

@@ -391,3 +391,30 @@ impl Delta<'_> {
         [by_a, by_b].into_iter().chain(by_magnitude).collect()
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// Beside all modules, with something in it.
+    pub(crate) fn noise_adapter(config: &Config, learns_lengths: bool) -> Adapter {
+        let mut rng = fastrand::Rng::with_seed(u64::from(learns_lengths));
+        let mut noise = |rows: usize, cols: usize, most: f32| {
+            let values = (0..rows * cols).map(|_| (rng.f32() * 2.0 - 1.0) * most).collect();
+            Tensor::new(vec![rows, cols], values)
+        };
+        let (rank, alpha) = (4, 4.0);
+        let lora = Lora { rank, alpha, dropout: 0.0, has_root_scale: false, learns_lengths };
+        let mut adapter = Adapter::new(config, lora);
+        for layer in 0..config.layers {
+            for module in Module::ALL {
+                let [to, from] = module.shape(config);
+                let learned = || Magnitude::new(Tensor::new(vec![to], vec![1.5; to]));
+                let (a, b) = (noise(rank, from, 0.3), noise(to, rank, 0.3));
+                let magnitude = learns_lengths.then(learned);
+                adapter.insert(layer, module, Site { a, b, magnitude, scale: 1.0 });
+            }
+        }
+        adapter
+    }
+}

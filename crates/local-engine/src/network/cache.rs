@@ -18,7 +18,6 @@ pub(crate) const PAGE: usize = 64;
 pub(crate) struct Pool(Arc<AtomicU64>);
 
 impl Pool {
-    #[cfg(test)]
     /// How many bytes all pages take that are in use or kept.
     pub(crate) fn bytes(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
@@ -70,6 +69,7 @@ pub(crate) struct Cache {
 
 impl Cache {
     /// An empty one, with pages of its own.
+    #[cfg(test)]
     pub(crate) fn new(config: &Config) -> Self {
         Self::with_pages(config, &Pool::default(), Vec::new())
     }
@@ -86,14 +86,13 @@ impl Cache {
         self.tokens
     }
 
-    #[cfg(test)]
     /// The pages that are full, and so will not change.
     pub(crate) fn whole_pages(&self) -> &[Arc<Page>] {
         &self.pages[..self.tokens / PAGE]
     }
 
     /// Puts rows of keys and values behind those that were taken in.
-    pub(super) fn write(&mut self, layer: usize, keys: &[f32], values: &[f32]) {
+    pub(crate) fn write(&mut self, layer: usize, keys: &[f32], values: &[f32]) {
         let sources = keys.chunks_exact(self.width).zip(values.chunks_exact(self.width));
         let rows = sources.len();
         let missing = (self.tokens + rows).div_ceil(PAGE).saturating_sub(self.pages.len());
@@ -117,7 +116,7 @@ impl Cache {
     }
 
     /// Takes in so many tokens whose keys and values were written in every layer.
-    pub(super) fn settle(&mut self, tokens: usize) {
+    pub(crate) fn settle(&mut self, tokens: usize) {
         self.tokens += tokens;
     }
 

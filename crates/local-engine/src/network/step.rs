@@ -33,6 +33,7 @@ impl Part<'_> {
 
 impl Network {
     /// Takes `tokens` in and returns the logits of what comes after the last of them.
+    #[cfg(test)]
     pub(crate) fn advance(
         &self,
         tokens: &[u32],
@@ -206,3 +207,114 @@ fn products(matrix: &Tensor, x: &[f32]) -> Vec<f32> {
 
 /// A matrix of so many rows is a small one to `gemm`.
 const SMALL: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::config::tests::small;
+    use crate::network::adapter::tests::noise_adapter;
+    use crate::network::{Adapter, Pool};
+    use crate::quant::Dtype;
+    use crate::quant::tests::random_blocks;
+    use crate::tensor::Tensors;
+
+    /// A network whose weights are stored, and some of whose matrices are not small.
+    fn stored(dtype: Dtype) -> Network {
+        let config = Config { vocabulary: 100, hidden: 96, inner: 160, window: 512, ..small() };
+        let mut seed = 0;
+        let tensors: Tensors = config
+            .tensors()
+            .into_iter()
+            .map(|(name, shape)| {
+                seed += 1;
+                // Heads are of 4 values in all, which are no block.
+                let is_matrix = shape.len() == 2 && shape[1].is_multiple_of(dtype.block().0);
+                let dtype = if is_matrix { dtype } else { Dtype::F32 };
+                let values = shape.iter().product();
+                let bytes = match dtype {
+                    Dtype::F32 => {
+                        let mut rng = fastrand::Rng::with_seed(seed);
+                        (0..values).flat_map(|_| (rng.f32() - 0.5).to_le_bytes()).collect()
+                    }
+                    _ => random_blocks(dtype, values, seed),
+                };
+                (name, Tensor::stored(shape, dtype, bytes.into()).unwrap())
+            })
+            .collect();
+        Network::new(config, tensors, "m").unwrap()
+    }
+
+    fn tokens(seed: u64, count: usize) -> Vec<u32> {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        (0..count).map(|_| rng.u32(0..100)).collect()
+    }
+
+    fn fresh(network: &Network) -> Cache {
+        Cache::with_pages(&network.config, &Pool::default(), Vec::new())
+    }
+
+    #[test]
+    fn a_sequence_gives_the_same_bits_in_company_and_in_pieces() {
+        for dtype in [Dtype::F32, Dtype::F16, Dtype::Q8_0] {
+            let network = stored(dtype);
+            let mut adapter = noise_adapter(&network.config, false);
+            let mut other = noise_adapter(&network.config, true);
+            for adapter in [&mut adapter, &mut other] {
+                adapter.measure(&network);
+            }
+            let adapters: [Option<&Adapter>; 3] = [None, Some(&adapter), Some(&other)];
+            // The pieces that each prompt is read in; then come some tokens one by one.
+            let prompts: [&[usize]; 6] = [&[3], &[30], &[64, 128, 9], &[128, 64, 6], &[64], &[200]];
+            let mut alone = Vec::new();
+            for (nth, pieces) in prompts.iter().enumerate() {
+                let tuning = adapters[nth % 3].map(Tuning::new);
+                let (length, mut cache) = (pieces.iter().sum::<usize>(), fresh(&network));
+                let all = tokens(nth as u64, length + 3);
+                // All at once, but for a few at the end.
+                let few = if pieces.last() <= Some(&FEW) { pieces[pieces.len() - 1] } else { 0 };
+                let (most, few) = all[..length].split_at(length - few);
+                let mut found = Vec::new();
+                for part in [most, few] {
+                    if !part.is_empty() {
+                        found = vec![network.advance(part, tuning, &mut cache)];
+                    }
+                }
+                for token in &all[length..] {
+                    found.push(network.advance(&[*token], tuning, &mut cache));
+                }
+                alone.push(found);
+            }
+
+            let mut caches: Vec<_> = prompts.iter().map(|_| fresh(&network)).collect();
+            let mut found = vec![Vec::new(); prompts.len()];
+            for step in 0..6 {
+                let all: Vec<_> = prompts
+                    .iter()
+                    .enumerate()
+                    .map(|(nth, pieces)| tokens(nth as u64, pieces.iter().sum::<usize>() + 3))
+                    .collect();
+                let mut parts = Vec::new();
+                let mut asking = Vec::new();
+                for (nth, cache) in caches.iter_mut().enumerate() {
+                    let (start, pieces) = (cache.tokens(), prompts[nth]);
+                    let count = pieces.get(step).copied().unwrap_or(1);
+                    if start == all[nth].len() {
+                        continue;
+                    }
+                    let asks = step + 1 >= pieces.len();
+                    if asks {
+                        asking.push(nth);
+                    }
+                    let tuning = adapters[nth % 3].map(Tuning::new);
+                    let tokens = &all[nth][start..start + count];
+                    parts.push(Part { tokens, cache, tuning, asks });
+                }
+                for (nth, logits) in asking.into_iter().zip(network.step(&mut parts)) {
+                    found[nth].push(logits);
+                }
+            }
+            assert!(alone == found, "{}", dtype.name());
+        }
+    }
+}
