@@ -169,6 +169,20 @@ pub(crate) enum ModelsCommand {
         /// The model.
         id: String,
     },
+    /// Write a whole model of the embedded engine for other programs, an adapter as part of it.
+    Export {
+        /// The model.
+        id: String,
+        /// The folder or the file to make, a file in the format of GGUF if it ends with .gguf.
+        #[arg(long, value_name = "PATH")]
+        to: PathBuf,
+        /// What to make, whatever the name.
+        #[arg(long, value_enum, value_name = "WHICH")]
+        format: Option<Format>,
+        /// What the numbers of its matrices are to be in [default: as they are].
+        #[arg(long = "as", value_enum, value_name = "TYPE")]
+        numbers: Option<Numbers>,
+    },
     /// Remove a model of the embedded engine: the link to it, or its files in the data folder.
     Remove {
         /// The model.
@@ -177,6 +191,30 @@ pub(crate) enum ModelsCommand {
         #[arg(long, short)]
         yes: bool,
     },
+}
+
+/// What a model is written as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// As Hugging Face writes models, for transformers and vLLM.
+    Folder,
+    /// One file, for llama.cpp and Ollama.
+    Gguf,
+}
+
+/// What numbers are written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(crate) enum Numbers {
+    F32,
+    F16,
+    Bf16,
+    /// In a GGUF file only.
+    #[value(name = "q8_0")]
+    Q8_0,
+    /// In a GGUF file only.
+    #[value(name = "q4_0")]
+    Q4_0,
 }
 
 #[derive(Args, Debug)]

@@ -32,10 +32,10 @@ pub(crate) async fn run(context: Context, command: Command) -> Result<Outcome> {
         Command::Train(args) => train::run(context, args).await,
         Command::Learn(args) => learn::run(context, args).await,
         Command::Serve(args) => serve::run(context, args).await,
+        Command::Models(args) => models::run(context, args).await,
 
         Command::Ask(args) => or_interrupted(ask::run(context, args)).await,
         Command::Chat(args) => or_interrupted(chat::run(context, args)).await,
-        Command::Models(args) => or_interrupted(models::run(context, args)).await,
         Command::Assistants(args) => assistants::run(context, &args),
         Command::Sentiment(args) => or_interrupted(sentiment::run(context, args)).await,
         Command::Image(args) => or_interrupted(image::run(context, args)).await,

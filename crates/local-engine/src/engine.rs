@@ -2,6 +2,7 @@
 
 mod work;
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -17,6 +18,7 @@ use tokio::sync::{Semaphore, mpsc};
 
 use crate::engine::work::work;
 use crate::error::{Error, Result};
+use crate::export::{Export, Exporting};
 use crate::info::ModelInfo;
 use crate::models::Models;
 use crate::request::{self, Task};
@@ -180,6 +182,50 @@ impl Engine {
     /// program, [`Error::Io`] if its files cannot be removed.
     pub fn remove_model(&self, id: &ModelId) -> Result<()> {
         self.models.remove(id)
+    }
+
+    /// Writes a whole model to a folder or a file, an adapter as part of the weights of its base.
+    ///
+    /// Other programs can serve that: a folder is as `transformers` and vLLM read it, a file as
+    /// llama.cpp and Ollama do. What a model was trained on does not go with it. `progress` is told
+    /// how far it is, every few megabytes, and says whether to go on; what is written has no name
+    /// before it is whole. The answer describes what was written.
+    ///
+    /// A GGUF file takes as many tokens as its model's sliding window, where it has one, since
+    /// llama.cpp lets these models see them all.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Request`] if there is no such model, [`Error::Exists`] and [`Error::NoRoom`] for the
+    /// place, [`Error::Export`] for the type of weights, [`Error::Stopped`], and [`Error::Config`] with the field of
+    /// `config.json` or `tokenizer.json` that llama.cpp has no way to follow.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::ops::ControlFlow;
+    ///
+    /// use local_engine::{Engine, Export, WeightType};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let home = tempfile::tempdir()?;
+    /// let engine = Engine::open(home.path())?;
+    /// let export = Export::new(home.path().join("tiny.gguf")).with_weights(WeightType::Q8_0);
+    /// let written = engine.export_model(&"attune-tiny".into(), &export, &mut |now| {
+    ///     println!("{} of {} bytes", now.done, now.total);
+    ///     ControlFlow::Continue(())
+    /// })?;
+    /// assert!(written.types.contains_key("Q8_0"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn export_model(
+        &self,
+        id: &ModelId,
+        export: &Export,
+        progress: &mut dyn FnMut(Exporting) -> ControlFlow<()>,
+    ) -> Result<ModelInfo> {
+        self.models.export(id, export, progress)
     }
 
     /// Starts on an answer; returns once it is clear that there will be one.

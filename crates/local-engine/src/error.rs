@@ -175,6 +175,40 @@ pub enum Error {
         /// Its id.
         id: String,
     },
+    /// What is to be written is there already.
+    #[error("there is something at {} already; name another place, or remove it", path.display())]
+    Exists {
+        /// The place.
+        path: PathBuf,
+    },
+    /// There is not enough room on the disk.
+    #[error(
+        "{} is needed at {}, and {} is free; free some, or name another place",
+        gigabytes(*needed),
+        path.display(),
+        gigabytes(*free)
+    )]
+    NoRoom {
+        /// The folder that was to be written to.
+        path: PathBuf,
+        /// How many bytes are needed.
+        needed: u64,
+        /// How many there are.
+        free: u64,
+    },
+    /// A model's weights cannot be written in the type that was asked for.
+    #[error("tensor {tensor} cannot be written as {wanted}; {advice}")]
+    Export {
+        /// The tensor's name.
+        tensor: String,
+        /// The type.
+        wanted: &'static str,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// Whoever was told how far it is said to stop; nothing is left of it.
+    #[error("it was stopped before it was done")]
+    Stopped,
     /// A loss or a gradient left the range of numbers while training.
     #[error("training diverged at step {step}; lower the learning rate")]
     Diverged {

@@ -5,6 +5,7 @@
 //! under the names and in the order of Hugging Face.
 
 mod config;
+mod cutter;
 mod header;
 #[cfg(test)]
 pub(crate) mod peers;
@@ -12,12 +13,16 @@ pub(crate) mod peers;
 mod tests;
 mod vocabulary;
 mod weights;
+mod write;
 
 use std::path::Path;
 
 use serde_json::{Map, Value as Json, json};
 
 pub(crate) use self::header::Gguf;
+pub(crate) use self::write::{
+    Marks, Metadata, Planned, Vocabulary, header, padding, place_of, stored_bytes,
+};
 use crate::error::{Error, Result};
 use crate::files::{CONFIG, TOKENIZER, TOKENIZER_CONFIG};
 use crate::store::Bytes;
@@ -63,6 +68,7 @@ impl Gguf {
             }
         }
         config.insert("chat_template".to_owned(), templates.into());
+        config.insert("tokenizer_class".to_owned(), "PreTrainedTokenizerFast".into());
         Ok(config.into())
     }
 }

@@ -3,6 +3,7 @@
 mod config;
 mod engine;
 mod error;
+mod export;
 mod files;
 mod generate;
 mod gguf;
@@ -35,6 +36,7 @@ mod weights;
 
 pub use crate::engine::Engine;
 pub use crate::error::{BoxError, Error, Result};
+pub use crate::export::{Export, ExportFormat, Exporting, WeightType};
 #[cfg(feature = "hub")]
 pub use crate::hub::{Fetching, Hub};
 pub use crate::info::ModelInfo;

@@ -192,6 +192,11 @@ impl Language {
         let habits = read_habits(files, config, &codec, &template)?;
         Ok(Self { codec, template, habits })
     }
+
+    /// The tokens that end an answer.
+    pub(crate) fn end(&self) -> &[u32] {
+        &self.habits.end
+    }
 }
 
 pub(crate) fn read_config(files: &ModelFiles) -> Result<Config> {

@@ -15,6 +15,7 @@ use openai_api::{ApiError, Model, ModelId};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::export::{self, Export, Progress};
 use crate::files::{ADAPTER_CONFIG, ModelFiles};
 use crate::info::{ModelInfo, inspect};
 use crate::model::{LoadedModel, read_config};
@@ -215,6 +216,20 @@ impl Models {
             }
         }
         Ok(info)
+    }
+
+    /// Writes a whole model elsewhere.
+    pub(crate) fn export(
+        &self,
+        id: &ModelId,
+        export: &Export,
+        progress: &mut Progress<'_>,
+    ) -> Result<ModelInfo> {
+        let files = self.files(id)?;
+        match self.base_of(&files)? {
+            Some((_, base)) => export::export(id, &base, Some(&files), export, progress),
+            None => export::export(id, &files, None, export, progress),
+        }
     }
 
     fn inspect(&self, id: &ModelId, place: &Place) -> Result<ModelInfo> {

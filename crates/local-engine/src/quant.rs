@@ -5,7 +5,11 @@
 //! its siblings in llama.cpp's `ggml-common.h`; the arithmetic is that of gguf-py's `quants.py`, bit
 //! for bit. All numbers are little endian.
 
+mod quantize;
+
 use half::{bf16, f16};
+
+pub(crate) use self::quantize::quantize;
 
 /// A type of stored weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

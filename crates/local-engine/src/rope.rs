@@ -12,6 +12,11 @@ pub(crate) struct Rope {
     rates: Vec<f32>,
     /// What cosines and sines are multiplied by.
     scale: f32,
+    /// The base, and how it is stretched, as they were asked for.
+    pub(crate) theta: f64,
+    pub(crate) stretch: Stretch,
+    /// What each rate was divided by, where each has a number of its own.
+    pub(crate) divisors: Option<Vec<f32>>,
 }
 
 /// How a model's positions are stretched beyond those it was made for.
@@ -44,12 +49,12 @@ pub(crate) enum Stretch {
 
 impl Rope {
     /// For heads of `dim` values, whose slowest pair turns about `theta` times slower than the first.
-    pub(crate) fn new(dim: usize, theta: f64, stretch: Stretch) -> Self {
-        let theta = theta as f32;
+    pub(crate) fn new(dim: usize, base: f64, stretch: Stretch) -> Self {
+        let theta = base as f32;
         let exponent = |pair: usize| (2 * pair) as f32 / dim as f32;
         let plain: Vec<f32> = (0..dim / 2).map(|pair| 1.0 / theta.powf(exponent(pair))).collect();
         let rates = match stretch {
-            Stretch::None => plain,
+            Stretch::None => plain.clone(),
             Stretch::Linear { factor } => plain.iter().map(|rate| rate / factor as f32).collect(),
             Stretch::Llama3 { factor, low, high, original } => {
                 let stretched = |rate: &f32| {
@@ -90,7 +95,10 @@ impl Rope {
             Stretch::Yarn { scale, .. } => scale as f32,
             _ => 1.0,
         };
-        Self { rates, scale }
+        let of_each = |(plain, rate): (&f32, &f32)| plain / rate;
+        let divisors = matches!(stretch, Stretch::Llama3 { .. })
+            .then(|| plain.iter().zip(&rates).map(of_each).collect());
+        Self { rates, scale, theta: base, stretch, divisors }
     }
 
     /// Each rate divided by a number of its own, as of `longrope` (`LongRoPE`, Ding et al. 2024).
@@ -100,6 +108,7 @@ impl Rope {
         for (rate, divisor) in self.rates.iter_mut().zip(divisors) {
             *rate /= divisor;
         }
+        self.divisors = Some(divisors.to_vec());
         (self.rates.len() == divisors.len()).then_some(self)
     }
 

@@ -74,34 +74,19 @@ impl ChatTemplate {
     /// Reads the template of a model's files: `chat_template.jinja`, or else the `chat_template` in
     /// `tokenizer_config.json`, a text or a list of named ones.
     pub(crate) fn load(files: &ModelFiles) -> Result<Self> {
-        let file = files.display(TOKENIZER_CONFIG);
-        let config: Map<String, Json> = serde_json::from_slice(&files.read(TOKENIZER_CONFIG)?)
-            .map_err(|source| Error::Json { file: file.clone(), source })?;
-        let named = |name: &str| match config.get("chat_template") {
-            Some(Json::String(source)) => (name == DEFAULT).then_some(&**source),
-            Some(Json::Array(list)) => {
-                let found = list.iter().find(|item| item["name"] == name)?;
-                found["template"].as_str()
-            }
-            _ => None,
-        };
-        let read = |path: &str, name: &str| match Script::read(files, path)? {
-            Some(script) => Ok(Some(script)),
-            None => named(name).map(|source| Script::new(source, file.clone())).transpose(),
-        };
-        let Some(chat) = read(CHAT_TEMPLATE, DEFAULT)? else {
-            let problem = format!(
-                "has no template named {DEFAULT}, and there is no {CHAT_TEMPLATE}; \
-                 use a model that was trained to chat"
-            );
-            return Err(Error::Config { file, field: "chat_template", problem });
-        };
-        let tool_use = read(TOOL_TEMPLATE, TOOL_USE)?;
-        Ok(Self { chat, tool_use, tokens: special_tokens(&config) })
+        let config = read_config(files)?;
+        let Sources { chat: (chat, file), tool_use } = Sources::of(files, &config)?;
+        let tool_use = tool_use.map(|(source, file)| Script::new(&source, file)).transpose()?;
+        Ok(Self { chat: Script::new(&chat, file)?, tool_use, tokens: special_tokens(&config) })
+    }
+
+    /// The text of the special token of this name, such as `bos_token`.
+    pub(crate) fn token(&self, name: &str) -> Option<&str> {
+        self.tokens.iter().find(|(known, _)| known == name).map(|(_, token)| &**token)
     }
 
     pub(crate) fn eos_token(&self) -> Option<&str> {
-        self.tokens.iter().find(|(name, _)| name == "eos_token").map(|(_, token)| &**token)
+        self.token("eos_token")
     }
 
     /// Renders a conversation, with the beginning of an answer if `answer_next`.
@@ -132,16 +117,56 @@ impl ChatTemplate {
     }
 }
 
-impl Script {
-    fn read(files: &ModelFiles, path: &str) -> Result<Option<Self>> {
-        let Some(bytes) = files.read_if_present(path)? else { return Ok(None) };
-        let file = files.display(path);
-        match std::str::from_utf8(&bytes) {
-            Ok(source) => Self::new(source, file).map(Some),
-            Err(source) => Err(Error::Template { file, source: source.into() }),
-        }
+/// What the templates of a model's files say, each with the file that it is from.
+#[derive(Debug)]
+pub(crate) struct Sources {
+    pub(crate) chat: (String, String),
+    pub(crate) tool_use: Option<(String, String)>,
+}
+
+impl Sources {
+    /// Reads what [`ChatTemplate::load`] would compile.
+    pub(crate) fn read(files: &ModelFiles) -> Result<Self> {
+        Self::of(files, &read_config(files)?)
     }
 
+    fn of(files: &ModelFiles, config: &Map<String, Json>) -> Result<Self> {
+        let file = files.display(TOKENIZER_CONFIG);
+        let named = |name: &str| match config.get("chat_template") {
+            Some(Json::String(source)) => (name == DEFAULT).then_some(&**source),
+            Some(Json::Array(list)) => {
+                let found = list.iter().find(|item| item["name"] == name)?;
+                found["template"].as_str()
+            }
+            _ => None,
+        };
+        let read = |path: &str, name: &str| match files.read_if_present(path)? {
+            None => Ok(named(name).map(|source| (source.to_owned(), file.clone()))),
+            Some(bytes) => {
+                let file = files.display(path);
+                match String::from_utf8(bytes.into_owned()) {
+                    Ok(source) => Ok(Some((source, file))),
+                    Err(source) => Err(Error::Template { file, source: source.into() }),
+                }
+            }
+        };
+        let Some(chat) = read(CHAT_TEMPLATE, DEFAULT)? else {
+            let problem = format!(
+                "has no template named {DEFAULT}, and there is no {CHAT_TEMPLATE}; \
+                 use a model that was trained to chat"
+            );
+            return Err(Error::Config { file, field: "chat_template", problem });
+        };
+        Ok(Self { chat, tool_use: read(TOOL_TEMPLATE, TOOL_USE)? })
+    }
+}
+
+fn read_config(files: &ModelFiles) -> Result<Map<String, Json>> {
+    serde_json::from_slice(&files.read(TOKENIZER_CONFIG)?)
+        .map_err(|source| Error::Json { file: files.display(TOKENIZER_CONFIG), source })
+}
+
+impl Script {
     fn new(source: &str, file: String) -> Result<Self> {
         let prepared = prepare(source).and_then(|source| {
             parse(&source, NAME, syntax()?)?;
@@ -205,8 +230,8 @@ fn special_tokens(config: &Map<String, Json>) -> Vec<(String, String)> {
         .collect()
 }
 
-const CHAT_TEMPLATE: &str = "chat_template.jinja";
-const TOOL_TEMPLATE: &str = "additional_chat_templates/tool_use.jinja";
+pub(crate) const CHAT_TEMPLATE: &str = "chat_template.jinja";
+pub(crate) const TOOL_TEMPLATE: &str = "additional_chat_templates/tool_use.jinja";
 const DEFAULT: &str = "default";
 const TOOL_USE: &str = "tool_use";
 const NAME: &str = "chat";

@@ -73,6 +73,14 @@ impl Tensor {
         (row * self.rows()) as u64
     }
 
+    /// The bytes, if it lies as it does in a file.
+    pub(crate) fn stored_bytes(&self) -> Option<&[u8]> {
+        match &self.values {
+            Values::Floats(_) => None,
+            Values::Stored(stored) => Some(&stored.bytes),
+        }
+    }
+
     /// The values; those that are stored otherwise are widened when this is first asked for.
     pub(crate) fn values(&self) -> &[f32] {
         match &self.values {

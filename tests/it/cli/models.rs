@@ -57,3 +57,28 @@ async fn a_model_that_is_not_whole_is_not_added_and_nothing_is_removed_unasked()
     let unknown = attune(home.path(), &["models", "info", "mine"]).await.failed();
     assert!(unknown.contains("there are attune-tiny"), "{unknown}");
 }
+
+#[tokio::test]
+#[ignore = "`cargo xtask test` runs it, with the `attune` that it builds"]
+async fn an_exported_model_answers_as_the_one_that_it_was() {
+    let (home, place) = (attune_home(), tempfile::tempdir().unwrap());
+    let question = "What is the capital of France?";
+    let answer = attune(home.path(), &["ask", question]).await.ok();
+    for name in ["folder", "file.gguf"] {
+        let to = place.path().join(name);
+        let to = to.to_str().unwrap();
+        let exported = ["models", "export", "attune-tiny", "--to", to, "--json"];
+        assert_eq!(attune(home.path(), &exported).await.json()["path"], to);
+        let added = attune(home.path(), &["models", "add", to]).await.ok();
+        assert!(added.contains("F16"), "{added}");
+        let model = name.trim_end_matches(".gguf");
+        assert_eq!(attune(home.path(), &["ask", "--model", model, question]).await.ok(), answer);
+        let again = attune(home.path(), &exported[..5]).await.failed();
+        assert!(again.contains("there is something at"), "{again}");
+    }
+    let to = place.path().join("q8");
+    let refused = ["models", "export", "attune-tiny", "--to", to.to_str().unwrap(), "--as", "q8_0"];
+    let refused = attune(home.path(), &refused).await.failed();
+    assert!(refused.contains("write a GGUF file"), "{refused}");
+    assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 2);
+}

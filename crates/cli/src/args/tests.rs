@@ -45,6 +45,8 @@ fn models_without_more_lists_them() {
     assert!(models.what.is_none());
     refuses("attune models add", "PATH|NAME");
     refuses("attune models remove", "ID");
+    refuses("attune models export m", "--to");
+    refuses("attune models export m --to x --as q5_0", "q8_0, q4_0");
 }
 
 #[test]

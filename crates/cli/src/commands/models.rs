@@ -1,5 +1,7 @@
 //! `attune models`: the models of the backend, and those of the embedded engine.
 
+pub(crate) mod export;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Error, Result, bail};
@@ -13,16 +15,23 @@ use crate::args::{BackendKind, Models, ModelsCommand};
 use crate::commands::stdin;
 use crate::context::{Context, make_private_folder};
 use crate::failure::Usage;
+use crate::interrupt::or_interrupted;
 use crate::render::{Columns, Output, fields, or_dash, time};
 
 pub(crate) async fn run(context: &Context, args: Models) -> Result<Outcome> {
     match args.what {
-        None | Some(ModelsCommand::List) => list(context).await,
-        Some(ModelsCommand::Add { model, name, revision }) => {
-            add(context, model, name, revision).await
+        // It tidies up when it is interrupted.
+        Some(ModelsCommand::Export { id, to, format, numbers }) => {
+            export::run(context, id.into(), to, format, numbers).await
         }
-        Some(ModelsCommand::Info { id }) => info(context, id.into()).await,
-        Some(ModelsCommand::Remove { id, yes }) => remove(context, id.into(), yes).await,
+        None | Some(ModelsCommand::List) => or_interrupted(list(context)).await,
+        Some(ModelsCommand::Add { model, name, revision }) => {
+            or_interrupted(add(context, model, name, revision)).await
+        }
+        Some(ModelsCommand::Info { id }) => or_interrupted(info(context, id.into())).await,
+        Some(ModelsCommand::Remove { id, yes }) => {
+            or_interrupted(remove(context, id.into(), yes)).await
+        }
     }
 }
 
@@ -172,14 +181,14 @@ async fn remove(context: &Context, id: ModelId, yes: bool) -> Result<Outcome> {
 }
 
 /// Works with the embedded engine, off the threads that drive futures.
-async fn on_engine<T: Send + 'static>(
+pub(crate) async fn on_engine<T: Send + 'static>(
     context: &Context,
     work: impl FnOnce(&Engine) -> local_engine::Result<T> + Send + 'static,
 ) -> Result<T> {
     let global = &context.global;
     if global.base_url.is_some() || global.backend == Some(BackendKind::Openai) {
-        let problem = "models are added, described and removed where they lie: in the data \
-                       folder, and not over --base-url or with the `openai` backend";
+        let problem = "models are added, described, exported and removed where they lie: in \
+                       the data folder, and not over --base-url or with the `openai` backend";
         return Err(Usage(problem.to_owned()).into());
     }
     make_private_folder(context.home())?;
@@ -223,7 +232,7 @@ fn question(id: &ModelId, info: Option<&ModelInfo>) -> String {
     }
 }
 
-fn for_programs(info: &ModelInfo) -> Value {
+pub(crate) fn for_programs(info: &ModelInfo) -> Value {
     json!({
         "id": info.id,
         "path": info.path,
@@ -261,7 +270,7 @@ fn shown(info: &ModelInfo) -> String {
 }
 
 /// A number of bytes as people write it.
-fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     let units = ["bytes", "kB", "MB", "GB", "TB"];
     let mut value = bytes as f64;
     let mut unit = 0;

@@ -39,9 +39,11 @@ impl Gguf {
         }
         let eps = self.float(&key("attention.layer_norm_rms_epsilon"))?;
         let has = |tensor: &str| self.tensor(tensor).is_some();
+        let window = needed("context_length")?;
         let rows = self.tensor("token_embd.weight").and_then(|it| it.shape.first()).copied();
         Ok(json!({
             "architectures": [class],
+            "model_type": name,
             "vocab_size": rows.unwrap_or(0),
             "hidden_size": hidden,
             "intermediate_size": needed("feed_forward_length")?,
@@ -49,9 +51,9 @@ impl Gguf {
             "num_attention_heads": heads,
             "num_key_value_heads": optional("attention.head_count_kv")?.unwrap_or(heads),
             "head_dim": dim,
-            "max_position_embeddings": needed("context_length")?,
+            "max_position_embeddings": window,
             "rms_norm_eps": eps.unwrap_or(1e-6),
-            "rope_parameters": self.rope(&key)?,
+            "rope_parameters": self.rope(&key, window)?,
             "tie_word_embeddings": !has("output.weight"),
             "attention_bias": has("blk.0.attn_q.bias"),
             "mlp_bias": has("blk.0.ffn_gate.bias"),
@@ -59,7 +61,7 @@ impl Gguf {
         }))
     }
 
-    fn rope(&self, key: &dyn Fn(&str) -> String) -> Result<Json> {
+    fn rope(&self, key: &dyn Fn(&str) -> String, window: u64) -> Result<Json> {
         let mut rope = Map::new();
         let mut set = |name: &str, value: Json| drop(rope.insert(name.to_owned(), value));
         if let Some(theta) = self.float(&key("rope.freq_base"))? {
@@ -72,6 +74,7 @@ impl Gguf {
                 set("rope_type", "longrope".into());
                 set("short_factor", divisors.clone().into());
                 set("long_factor", divisors.into());
+                set("original_max_position_embeddings", window.into());
                 set("attention_factor", 1.0.into());
             }
             (Some(_), Some(_)) => {

@@ -95,3 +95,8 @@ pub(crate) fn made() -> PathBuf {
     let folder = std::env::var_os("ATTUNE_TEST_ENGINE_GGUF");
     folder.expect("ATTUNE_TEST_ENGINE_GGUF names no folder of models").into()
 }
+
+/// A script that runs where llama.cpp is, beside that folder.
+pub(crate) fn script(name: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "../../tests/python/llama_cpp", name].iter().collect()
+}

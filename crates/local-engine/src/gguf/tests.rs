@@ -145,7 +145,7 @@ fn a_model_is_read_as_the_folder_that_it_was() {
     assert_eq!(tensors, expected);
     let gguf = open(model().bytes()).unwrap();
     let file = String::from_utf8(gguf.file("tokenizer_config.json").unwrap().unwrap()).unwrap();
-    expect![[r#"{"eos_token":"<end>","chat_template":[{"name":"default","template":"{{ messages[0].content }}"}]}"#]]
+    expect![[r#"{"eos_token":"<end>","chat_template":[{"name":"default","template":"{{ messages[0].content }}"}],"tokenizer_class":"PreTrainedTokenizerFast"}"#]]
         .assert_eq(&file);
     assert!(gguf.file("about.json").unwrap().is_none());
 }

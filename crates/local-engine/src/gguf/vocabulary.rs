@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value as Json, json};
 
 use super::Gguf;
+use super::cutter::{Cutter, byte_level};
 use crate::error::Result;
 
 impl Gguf {
@@ -79,41 +80,22 @@ impl Gguf {
                 }
             })
             .collect::<Result<_>>()?;
-        // What llama.cpp names the regular expressions by is what the tokenizers' own files hold.
-        let bytes = |cuts_words| {
-            json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true,
-                   "use_regex": cuts_words})
-        };
-        let cut = |pattern: &str| {
-            let split = json!({"type": "Split", "pattern": {"Regex": pattern},
-                               "behavior": "Isolated", "invert": false});
-            json!({"type": "Sequence", "pretokenizers": [split, bytes(false)]})
-        };
         let pre = self.text(PRE)?;
-        let (cutter, takes_whole_words) = match pre {
-            Some("gpt-2") => (bytes(true), false),
-            Some("smollm") => {
-                let digits = json!({"type": "Digits", "individual_digits": true});
-                (json!({"type": "Sequence", "pretokenizers": [digits, bytes(true)]}), false)
-            }
-            Some("llama-bpe" | "llama3" | "llama-v3") => (cut(LLAMA_3), true),
-            Some("qwen2" | "deepseek-r1-qwen") => (cut(QWEN_2), false),
-            Some("tekken") => (cut(TEKKEN), true),
-            other => {
-                let found = other.map_or("missing".to_owned(), |name| format!("{name:?}"));
-                let problem = format!(
-                    "is {found}, and this engine knows gpt-2, smollm, llama-bpe, qwen2 and tekken; \
-                     take the model as a folder, with its tokenizer.json"
-                );
-                return Err(self.wrong(format!("key {PRE}"), problem));
-            }
+        let Some(Cutter { normalizer, pre_tokenizer, takes_whole_words }) =
+            pre.and_then(Cutter::named)
+        else {
+            let found = pre.map_or("missing".to_owned(), |name| format!("{name:?}"));
+            let problem = format!(
+                "is {found}, and this engine knows gpt-2, smollm, llama-bpe, qwen2 and tekken; \
+                 take the model as a folder, with its tokenizer.json"
+            );
+            return Err(self.wrong(format!("key {PRE}"), problem));
         };
-        let is_composed = matches!(pre, Some("qwen2" | "deepseek-r1-qwen"));
         Ok(json!({
-            "normalizer": is_composed.then(|| json!({"type": "NFC"})),
-            "pre_tokenizer": cutter,
+            "normalizer": normalizer,
+            "pre_tokenizer": pre_tokenizer,
             "post_processor": null,
-            "decoder": bytes(true),
+            "decoder": byte_level(true),
             "model": {"type": "BPE", "fuse_unk": false, "byte_fallback": false,
                       "ignore_merges": takes_whole_words, "vocab": vocab, "merges": merges},
         }))
@@ -185,28 +167,26 @@ fn merges<'t>(
     merges.into_iter().map(|(_, merge)| merge).collect()
 }
 
-const MODEL: &str = "tokenizer.ggml.model";
-const PRE: &str = "tokenizer.ggml.pre";
-const TOKENS: &str = "tokenizer.ggml.tokens";
-const TYPES: &str = "tokenizer.ggml.token_type";
-const SCORES: &str = "tokenizer.ggml.scores";
-const MERGES: &str = "tokenizer.ggml.merges";
-const UNKNOWN_ID: &str = "tokenizer.ggml.unknown_token_id";
+pub(super) const MODEL: &str = "tokenizer.ggml.model";
+pub(super) const PRE: &str = "tokenizer.ggml.pre";
+pub(super) const TOKENS: &str = "tokenizer.ggml.tokens";
+pub(super) const TYPES: &str = "tokenizer.ggml.token_type";
+pub(super) const SCORES: &str = "tokenizer.ggml.scores";
+pub(super) const MERGES: &str = "tokenizer.ggml.merges";
+pub(super) const UNKNOWN_ID: &str = "tokenizer.ggml.unknown_token_id";
 
-/// Kinds of tokens; those for bytes and those that nobody uses need nothing of their own.
-const NORMAL: i32 = 1;
-const UNKNOWN: i32 = 2;
-const CONTROL: i32 = 3;
-const OWN: i32 = 4;
+/// Kinds of tokens; to read those for bytes and those that nobody uses, nothing is needed.
+pub(super) const NORMAL: i32 = 1;
+pub(super) const UNKNOWN: i32 = 2;
+pub(super) const CONTROL: i32 = 3;
+pub(super) const OWN: i32 = 4;
+pub(super) const UNUSED: i32 = 5;
+pub(super) const BYTE: i32 = 6;
 
 /// What `SentencePiece` writes for a space.
-const SPACE: &str = "\u{2581}";
+pub(super) const SPACE: &str = "\u{2581}";
 /// In bytes.
-const LONGEST: usize = 256;
-
-const LLAMA_3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-const QWEN_2: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-const TEKKEN: &str = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+pub(super) const LONGEST: usize = 256;
 
 #[cfg(test)]
 mod tests {

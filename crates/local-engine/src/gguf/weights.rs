@@ -56,7 +56,7 @@ impl Gguf {
 }
 
 /// What GGUF calls a tensor; names that it does not know stay as they are.
-fn stored_name(name: &str) -> String {
+pub(super) fn stored_name(name: &str) -> String {
     let (path, kind) = name.rsplit_once('.').unwrap_or((name, ""));
     let renamed = match path.strip_prefix("model.layers.").and_then(|path| path.split_once('.')) {
         Some((layer, part)) => LAYER

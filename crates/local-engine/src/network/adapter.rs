@@ -85,6 +85,21 @@ pub(crate) struct Site {
     pub(crate) scale: f32,
 }
 
+impl Site {
+    /// The weight that this stands beside, with this as part of it.
+    pub(crate) fn merged(&self, weight: &Tensor) -> Vec<f32> {
+        let mut whole = whole(weight, &self.a, &self.b, self.scale);
+        if let Some(Magnitude { learned, .. }) = &self.magnitude {
+            let rows = whole.chunks_exact_mut(self.a.width());
+            for (row, to) in rows.zip(learned.values()) {
+                let from = kernels::length(row);
+                row.iter_mut().for_each(|value| *value *= to / from);
+            }
+        }
+        whole
+    }
+}
+
 /// How long the rows of the whole weight are to be.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Magnitude {
@@ -170,14 +185,7 @@ impl Adapter {
     pub(crate) fn merged(&self, mut network: Network) -> Network {
         for (layer, module, site) in self.sites() {
             let weight = &mut network.layers[layer].linear_mut(module).weight;
-            let mut whole = whole(weight, &site.a, &site.b, site.scale);
-            if let Some(Magnitude { learned, lengths }) = &site.magnitude {
-                let rows = whole.chunks_exact_mut(site.a.width());
-                for ((row, to), from) in rows.zip(learned.values()).zip(lengths) {
-                    row.iter_mut().for_each(|value| *value *= to / from);
-                }
-            }
-            *weight = Tensor::new(weight.shape().to_vec(), whole);
+            *weight = Tensor::new(weight.shape().to_vec(), site.merged(weight));
         }
         network
     }

@@ -1,0 +1,126 @@
+//! Files and folders that have no name before they are whole.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use tempfile::{Builder, NamedTempFile, TempDir};
+
+use crate::error::{Error, Result};
+
+/// Refuses a place where something is.
+pub(super) fn check_free(to: &Path) -> Result<()> {
+    match fs::symlink_metadata(to) {
+        Ok(_) => Err(Error::Exists { path: to.to_owned() }),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(Error::io("look at", to)(error)),
+    }
+}
+
+/// Begins a file that is to be called so, once it is [finished](finish_file).
+pub(super) fn file(to: &Path, needed: u64) -> Result<NamedTempFile> {
+    let folder = beside(to, needed)?;
+    builder(FILE_MODE).tempfile_in(folder).map_err(Error::io("write to", folder))
+}
+
+/// Begins a folder that is to be called so, once it is [finished](finish_folder).
+pub(super) fn folder(to: &Path, needed: u64) -> Result<TempDir> {
+    let folder = beside(to, needed)?;
+    builder(FOLDER_MODE).tempdir_in(folder).map_err(Error::io("write to", folder))
+}
+
+pub(super) fn finish_file(draft: NamedTempFile, to: &Path) -> Result<()> {
+    draft.as_file().sync_all().map_err(Error::io("write", to))?;
+    draft.persist_noclobber(to).map(drop).map_err(|error| match error.error.kind() {
+        ErrorKind::AlreadyExists => Error::Exists { path: to.to_owned() },
+        _ => Error::io("write", to)(error.error),
+    })
+}
+
+pub(super) fn finish_folder(draft: TempDir, to: &Path) -> Result<()> {
+    check_free(to)?;
+    fs::rename(draft.path(), to).map_err(Error::io("write", to))?;
+    // It has another name now, and there is nothing to remove.
+    let _ = draft.keep();
+    Ok(())
+}
+
+/// The folder that a place is in, if it has so much room.
+fn beside(to: &Path, needed: u64) -> Result<&Path> {
+    let parent = to.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let parent = parent.unwrap_or(Path::new("."));
+    parent.metadata().map_err(Error::io("find the folder", parent))?;
+    match free(parent)? {
+        Some(free) if free < needed => Err(Error::NoRoom { path: parent.to_owned(), needed, free }),
+        _ => Ok(parent),
+    }
+}
+
+/// How many bytes may be written to a folder; `None` where that is not known.
+#[cfg(unix)]
+fn free(folder: &Path) -> Result<Option<u64>> {
+    let told = rustix::fs::statvfs(folder);
+    let told = told.map_err(|error| Error::io("look at", folder)(error.into()))?;
+    Ok(Some(told.f_bavail.saturating_mul(told.f_frsize)))
+}
+
+#[cfg(not(unix))]
+fn free(_: &Path) -> Result<Option<u64>> {
+    Ok(None)
+}
+
+/// What the owner's own settings leave of all rights: others may be who serves it.
+fn builder(mode: u32) -> Builder<'static, 'static> {
+    let mut builder = Builder::new();
+    builder.prefix(".export-");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
+    #[cfg(not(unix))]
+    let _ = mode;
+    builder
+}
+
+const FILE_MODE: u32 = 0o666;
+const FOLDER_MODE: u32 = 0o777;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_than_there_is_room_for_is_refused_before_anything_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let to = folder.path().join("large");
+        for refused in [file(&to, u64::MAX).map(drop), super::folder(&to, u64::MAX).map(drop)] {
+            if cfg!(unix) {
+                assert!(matches!(refused, Err(Error::NoRoom { needed: u64::MAX, .. })));
+            }
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_came_there_meanwhile_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let to = folder.path().join("model");
+        let (file, draft) = (file(&to, 1).unwrap(), super::folder(&to, 1).unwrap());
+        fs::write(&to, "mine").unwrap();
+        assert!(matches!(finish_file(file, &to), Err(Error::Exists { .. })));
+        assert!(matches!(finish_folder(draft, &to), Err(Error::Exists { .. })));
+        assert_eq!(fs::read(&to).unwrap(), b"mine");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn others_may_read_it() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let plain = folder.path().join("plain");
+        fs::write(&plain, "").unwrap();
+        let to = folder.path().join("model");
+        finish_file(file(&to, 1).unwrap(), &to).unwrap();
+        let mode = |path: &Path| path.metadata().unwrap().permissions().mode();
+        assert_eq!(mode(&to), mode(&plain));
+    }
+}
