@@ -76,6 +76,8 @@ pub(crate) enum Command {
     Chat(Chat),
     /// List the models, or look after those of the embedded engine.
     Models(Models),
+    /// Let another program serve a model of the embedded engine.
+    Deploy(Deploy),
     /// List the assistants.
     Assistants(Assistants),
     /// Tell how texts sound.
@@ -215,6 +217,66 @@ pub(crate) enum Numbers {
     /// In a GGUF file only.
     #[value(name = "q4_0")]
     Q4_0,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Deploy {
+    /// The model.
+    #[arg(value_name = "MODEL")]
+    pub(crate) id: String,
+    /// Who is to serve it.
+    #[arg(long, value_enum, value_name = "WHICH")]
+    pub(crate) to: Target,
+    /// Where that listens [default: http://127.0.0.1:8000/v1 for vLLM, http://127.0.0.1:11434 for
+    /// Ollama].
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// The name to ask for it by there [default: the model's id; for Ollama without colons].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Put it in the place of an adapter that vLLM serves by this name.
+    #[arg(long)]
+    pub(crate) replace: bool,
+    /// The path under which vLLM sees the adapter's folder, if that is another, as in a container.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) seen_as: Option<PathBuf>,
+    /// The folder to make.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) dir: Option<PathBuf>,
+    /// What the numbers of its matrices are to be in [default: as they are].
+    #[arg(long = "as", value_enum, value_name = "TYPE")]
+    pub(crate) numbers: Option<Numbers>,
+    /// Send the adapter alone, to stand on this model of Ollama's.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) from: Option<String>,
+    /// A file with the prompt template in Ollama's own language.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) template: Option<PathBuf>,
+    /// A parameter of Ollama's, such as temperature=0.5; may be given several times.
+    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
+    pub(crate) parameters: Vec<(String, serde_json::Value)>,
+}
+
+/// Who serves a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Target {
+    /// A vLLM server that runs, with the base and --enable-lora: takes adapters.
+    Vllm,
+    /// An Ollama server: takes whole models, and adapters with --from.
+    Ollama,
+    /// Whoever reads a folder as Hugging Face writes it.
+    Folder,
+}
+
+impl Target {
+    /// Its name on the command line.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Vllm => "vllm",
+            Self::Ollama => "ollama",
+            Self::Folder => "folder",
+        }
+    }
 }
 
 #[derive(Args, Debug)]
@@ -536,6 +598,17 @@ fn seconds(text: &str) -> Result<Duration, String> {
     match Duration::try_from_secs_f64(seconds) {
         Ok(duration) if !duration.is_zero() => Ok(duration),
         _ => Err("must be a number of seconds above 0".to_owned()),
+    }
+}
+
+/// A value is read as JSON where it is that, and is a text where it is not.
+fn parameter(text: &str) -> Result<(String, serde_json::Value), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => {
+            let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
+            Ok((name.to_owned(), value))
+        }
+        _ => Err("must be NAME=VALUE".to_owned()),
     }
 }
 

@@ -4,6 +4,7 @@ pub(crate) mod ask;
 mod assistants;
 mod chat;
 mod data;
+mod deploy;
 mod dialogues;
 mod image;
 mod jobs;
@@ -33,6 +34,7 @@ pub(crate) async fn run(context: Context, command: Command) -> Result<Outcome> {
         Command::Learn(args) => learn::run(context, args).await,
         Command::Serve(args) => serve::run(context, args).await,
         Command::Models(args) => models::run(context, args).await,
+        Command::Deploy(args) => deploy::run(context, args).await,
 
         Command::Ask(args) => or_interrupted(ask::run(context, args)).await,
         Command::Chat(args) => or_interrupted(chat::run(context, args)).await,

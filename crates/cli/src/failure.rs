@@ -226,7 +226,7 @@ fn hint(error: &anyhow::Error) -> Option<&'static str> {
         }
         ("invalid_data", _) => "`attune data check PATH` lists every fault",
         (_, Some(401)) => "set OPENAI_API_KEY, or `--backend embedded` needs no key",
-        ("connect", _) => "is the server up? `--base-url URL` names it, its version included",
+        ("connect", _) => "is the server up? `--base-url URL` (`--url` of deploy) names it",
         _ => return None,
     })
 }

@@ -76,3 +76,13 @@ fn a_negative_learning_rate_reaches_the_trainer_which_refuses_it() {
     let Command::Train(train) = cli.command else { panic!("no train") };
     assert_eq!(train.training.learning_rate_multiplier, Some(-1.0));
 }
+
+#[test]
+fn deploy_takes_parameters_as_json_or_as_texts() {
+    let line = "attune deploy m --to ollama --parameter temperature=0.5 --parameter stop=<end>";
+    let Command::Deploy(deploy) = parse(line).command else { panic!("no deploy") };
+    let expected = [("temperature".to_owned(), 0.5.into()), ("stop".to_owned(), "<end>".into())];
+    assert_eq!(deploy.parameters, expected);
+    refuses("attune deploy m", "--to");
+    refuses("attune deploy m --to ollama --parameter stop", "NAME=VALUE");
+}

@@ -94,7 +94,7 @@ fn a_lost_connection_may_be_tried_again() {
         expect![[r#"
         could not connect to http://h: refused
         {"attempts":1,"code":"connect","kind":"backend","message":"could not connect to http://h: refused","retryable":true}
-        hint: is the server up? `--base-url URL` names it, its version included"#]],
+        hint: is the server up? `--base-url URL` (`--url` of deploy) names it"#]],
     );
 }
 

@@ -174,6 +174,13 @@ impl FormFile {
         Ok(mime_type)
     }
 
+    /// Its content type and itself as a body.
+    pub(super) async fn open_alone(&self) -> Result<(HeaderValue, Body)> {
+        let mime_type = HeaderValue::from_str(self.mime_type()?)
+            .map_err(|_| Error::invalid("MIME type", "cannot be carried by HTTP"))?;
+        Ok((mime_type, Body::new(vec![self.open().await?])))
+    }
+
     /// What it holds; of a file on disk, as much as there is now.
     pub(super) async fn open(&self) -> Result<Piece> {
         match &self.content {

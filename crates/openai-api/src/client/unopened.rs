@@ -13,6 +13,7 @@ use crate::upload::UploadOptions;
 #[derive(Clone)]
 pub(super) enum Unopened {
     Form(Form),
+    File(FormFile),
     Upload(Box<(FormFile, UploadOptions)>),
 }
 
@@ -21,7 +22,7 @@ impl Unopened {
     pub(super) fn model(&self) -> Option<String> {
         match self {
             Self::Form(form) => form.text_of("model").map(str::to_owned),
-            Self::Upload(_) => None,
+            Self::File(_) | Self::Upload(_) => None,
         }
     }
 
@@ -29,6 +30,7 @@ impl Unopened {
     pub(super) async fn open(self) -> Result<(HeaderValue, Body)> {
         let form = match self {
             Self::Form(form) => form,
+            Self::File(file) => return file.open_alone().await,
             Self::Upload(upload) => whole(upload.0, &upload.1),
         };
         form.open().await
@@ -42,6 +44,29 @@ impl<T> Call<T> {
     /// Its content type names what stands between its fields, so no other goes before it.
     pub fn form(self, form: Form) -> Self {
         self.carrying(Unopened::Form(form))
+    }
+
+    /// Sets the body to a file as it is, in place of one that was set before; needs the feature
+    /// `files`.
+    ///
+    /// Its content type is the file's own, and no other goes before it. One on disk is read while it
+    /// is sent.
+    ///
+    /// ```
+    /// use openai_api::testing::{Reply, ScriptedServer};
+    /// use openai_api::{Client, FormFile};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// let server = ScriptedServer::start([Reply::json(200, serde_json::json!({}))]).await?;
+    /// let client = Client::builder().base_url(server.url()).build()?;
+    /// client.post("blobs/1").file(FormFile::from_bytes("a.txt", &b"deep"[..])).await?;
+    /// let sent = &server.requests()[0];
+    /// assert_eq!((&*sent.text(), sent.header("content-type")), ("deep", Some("text/plain")));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn file(self, file: FormFile) -> Self {
+        self.carrying(Unopened::File(file))
     }
 
     pub(super) fn carrying(mut self, unopened: Unopened) -> Self {
