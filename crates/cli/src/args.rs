@@ -192,6 +192,9 @@ pub(crate) enum ModelsCommand {
         /// Do not ask.
         #[arg(long, short)]
         yes: bool,
+        /// Even if adapters stand on it, which are of no use without it.
+        #[arg(long)]
+        force: bool,
     },
 }
 

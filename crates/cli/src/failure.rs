@@ -182,6 +182,7 @@ fn classify(error: &anyhow::Error) -> (&'static str, &'static str) {
                 local_engine::Error::ModelExists { .. } => "model_exists",
                 local_engine::Error::NotAModel { .. } => "not_a_model",
                 local_engine::Error::BuiltIn { .. } => "built_in",
+                local_engine::Error::BaseInUse { .. } => "base_in_use",
                 local_engine::Error::Hub { .. } => "hub",
                 local_engine::Error::Exists { .. } => "exists",
                 local_engine::Error::NoRoom { .. } => "no_room",
@@ -219,6 +220,7 @@ fn hint(error: &anyhow::Error) -> Option<&'static str> {
         ("assistant_not_found", _) => "`attune assistants` lists the assistants",
         ("dialogue_not_found", _) => "`attune dialogues list` lists the dialogues",
         ("no_such_turn", _) => "`attune dialogues show ID` numbers the turns",
+        ("base_in_use", _) => "`--force` removes it all the same",
         ("job_not_found", _) => "`attune jobs list` lists the jobs",
         ("nothing_to_learn", _) => {
             "rate an answer with `attune dialogues rate ID TURN up`, or /good and /bad in \

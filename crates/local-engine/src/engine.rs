@@ -179,9 +179,21 @@ impl Engine {
     /// # Errors
     ///
     /// [`Error::Request`] if there is none of this id, [`Error::BuiltIn`] if it is part of the
-    /// program, [`Error::Io`] if its files cannot be removed.
+    /// program, [`Error::BaseInUse`] if adapters in the home folder stand on it, [`Error::Io`] if its
+    /// files cannot be removed.
     pub fn remove_model(&self, id: &ModelId) -> Result<()> {
         self.models.remove(id)
+    }
+
+    /// Removes a model like [`remove_model`](Self::remove_model), even from under its adapters.
+    ///
+    /// Those stay, and can be asked again once there is a model with the id of their base.
+    ///
+    /// # Errors
+    ///
+    /// As [`remove_model`](Self::remove_model), but for [`Error::BaseInUse`].
+    pub fn remove_model_anyway(&self, id: &ModelId) -> Result<()> {
+        self.models.remove_anyway(id)
     }
 
     /// Writes a whole model to a folder or a file, an adapter as part of the weights of its base.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use openai_api::ApiError;
+use openai_api::{ApiError, ModelId};
 
 /// A cause of any type.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -175,6 +175,17 @@ pub enum Error {
         /// Its id.
         id: String,
     },
+    /// Adapters stand on the model that is to be removed.
+    #[error(
+        "{id} is the base of {}, which would be of no use without it; remove those first",
+        listed(adapters)
+    )]
+    BaseInUse {
+        /// Its id.
+        id: String,
+        /// The adapters.
+        adapters: Vec<ModelId>,
+    },
     /// What is to be written is there already.
     #[error("there is something at {} already; name another place, or remove it", path.display())]
     Exists {
@@ -246,6 +257,10 @@ pub enum Error {
         /// Why not.
         source: std::io::Error,
     },
+}
+
+fn listed(ids: &[ModelId]) -> String {
+    ids.iter().map(ModelId::as_str).collect::<Vec<_>>().join(", ")
 }
 
 /// A size for people.

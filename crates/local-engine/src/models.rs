@@ -208,14 +208,22 @@ impl Models {
             Some(place) => self.inspect(id, &place)?,
             None => inspect(id.clone(), &files, None)?,
         };
+        info.adapters = self.adapters_of(id)?;
+        Ok(info)
+    }
+
+    /// The adapters that stand on a model.
+    fn adapters_of(&self, id: &ModelId) -> Result<Vec<ModelId>> {
+        let mut adapters = Vec::new();
         for other in self.list()? {
-            let files = self.find(&other.id)?;
+            // One that is damaged is in nobody's way.
+            let files = self.find(&other.id).ok().flatten();
             let base = files.and_then(|files| self.base_of(&files).ok().flatten());
             if base.is_some_and(|(base, _)| base == *id) {
-                info.adapters.push(other.id);
+                adapters.push(other.id);
             }
         }
-        Ok(info)
+        Ok(adapters)
     }
 
     /// Writes a whole model elsewhere.
@@ -239,8 +247,17 @@ impl Models {
         Ok(ModelInfo { is_linked: matches!(place, Place::Link { .. }), ..info })
     }
 
-    /// Removes the link to a model, or else its files.
+    /// Removes the link to a model, or else its files, unless adapters stand on it.
     pub(crate) fn remove(&self, id: &ModelId) -> Result<()> {
+        let adapters = self.adapters_of(id)?;
+        match adapters.is_empty() {
+            true => self.remove_anyway(id),
+            false => Err(Error::BaseInUse { id: id.to_string(), adapters }),
+        }
+    }
+
+    /// Removes the link to a model, or else its files.
+    pub(crate) fn remove_anyway(&self, id: &ModelId) -> Result<()> {
         if id.as_str() == BASE {
             return Err(Error::BuiltIn { id: id.to_string() });
         }

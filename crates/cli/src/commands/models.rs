@@ -29,8 +29,8 @@ pub(crate) async fn run(context: &Context, args: Models) -> Result<Outcome> {
             or_interrupted(add(context, model, name, revision)).await
         }
         Some(ModelsCommand::Info { id }) => or_interrupted(info(context, id.into())).await,
-        Some(ModelsCommand::Remove { id, yes }) => {
-            or_interrupted(remove(context, id.into(), yes)).await
+        Some(ModelsCommand::Remove { id, yes, force }) => {
+            or_interrupted(remove(context, id.into(), yes, force)).await
         }
     }
 }
@@ -158,7 +158,7 @@ async fn info(context: &Context, id: ModelId) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-async fn remove(context: &Context, id: ModelId, yes: bool) -> Result<Outcome> {
+async fn remove(context: &Context, id: ModelId, yes: bool, force: bool) -> Result<Outcome> {
     if !yes {
         let asked = id.clone();
         // A damaged one may be removed too, and that there is none is told further on.
@@ -175,7 +175,11 @@ async fn remove(context: &Context, id: ModelId, yes: bool) -> Result<Outcome> {
         }
     }
     let removed = id.clone();
-    on_engine(context, move |engine| engine.remove_model(&removed)).await?;
+    on_engine(context, move |engine| match force {
+        true => engine.remove_model_anyway(&removed),
+        false => engine.remove_model(&removed),
+    })
+    .await?;
     context.output.either(|| json!({"removed": id}), || format!("removed {id}"))?;
     Ok(Outcome::Done)
 }

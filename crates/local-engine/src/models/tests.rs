@@ -194,3 +194,27 @@ fn those_who_want_a_model_at_once_get_the_same_one() {
     });
     assert!(all.iter().all(|model| Arc::ptr_eq(model, &all[0])));
 }
+
+#[test]
+fn a_base_is_not_removed_from_under_its_adapters_unless_that_is_said() {
+    let ((models, home), folder) = (home(), elsewhere());
+    let place = |name: &str| home.path().join("models").join(name);
+    models.add(folder.path(), &"base".into()).unwrap();
+    for name in ["one", "two"] {
+        std::fs::create_dir(place(name)).unwrap();
+        std::fs::write(place(name).join("adapter_config.json"), "{}").unwrap();
+        let about = r#"{"created": 0, "owned_by": "me", "adapter_of": "base"}"#;
+        std::fs::write(place(name).join("about.json"), about).unwrap();
+    }
+    let error = models.remove(&"base".into()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "base is the base of one, two, which would be of no use without it; remove those first"
+    );
+    assert!(models.load(&"base".into()).is_ok());
+    models.remove(&"one".into()).unwrap();
+    models.remove_anyway(&"base".into()).unwrap();
+    assert_eq!(models.ids().unwrap(), ["attune-tiny", "two"]);
+    // It stands on nothing now, and may be removed itself.
+    models.remove(&"two".into()).unwrap();
+}
