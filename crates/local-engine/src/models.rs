@@ -1,6 +1,7 @@
-//! The models there are: the one that ships with the program, and those in the home folder, each
-//! in a folder or a GGUF file of its own, or elsewhere with a link to it.
+//! The models there are: each in a folder or a GGUF file of the home folder, elsewhere with a link to
+//! it there, or in the program itself.
 
+mod embedded;
 mod memory;
 mod place;
 #[cfg(test)]
@@ -19,6 +20,8 @@ use crate::export::{self, Export, Progress};
 use crate::files::{ADAPTER_CONFIG, ModelFiles};
 use crate::info::{ModelInfo, inspect};
 use crate::model::{LoadedModel, read_config};
+#[cfg(test)]
+pub(crate) use crate::models::embedded::BASE_FILES;
 use crate::models::memory::Memory;
 use crate::models::place::{GGUF, LINK, Place};
 
@@ -76,7 +79,8 @@ impl Models {
             };
             ids.extend(id_of(name));
         }
-        let mut models = vec![describe(ModelId::new(BASE), &BASE_FILES, &BASE_FILES)];
+        ids.extend(embedded::ids().map(ModelId::new));
+        let mut models = Vec::with_capacity(ids.len());
         for id in ids {
             match self.find(&id) {
                 Ok(Some(files)) => {
@@ -100,21 +104,28 @@ impl Models {
     pub(crate) fn files(&self, id: &ModelId) -> Result<ModelFiles> {
         match self.find(id)? {
             Some(files) => Ok(files),
-            None => {
-                let mut error = ApiError::model_not_found(id.as_str());
-                error.message = format!("{}; there are {}", error.message, self.ids()?.join(", "));
-                Err(error.into())
-            }
+            None => Err(self.unknown(id)?),
         }
+    }
+
+    /// What to say of an id that no model has.
+    fn unknown(&self, id: &ModelId) -> Result<Error> {
+        let mut error = ApiError::model_not_found(id.as_str());
+        error.message = format!("{}; there are {}", error.message, self.ids()?.join(", "));
+        Ok(error.into())
     }
 
     /// Where a model's files are, if there is such a model.
     fn find(&self, id: &ModelId) -> Result<Option<ModelFiles>> {
-        if id.as_str() == BASE {
-            return Ok(Some(BASE_FILES));
+        Ok(self.place(id)?.map(|place| place.files()))
+    }
+
+    /// Where a model is, if there is one of this id.
+    fn place(&self, id: &ModelId) -> Result<Option<Place>> {
+        if let Some(files) = embedded::find(id.as_str()) {
+            return Ok(Some(Place::Program(files)));
         }
-        let place = self.folder_of(id).map_or(Ok(None), |folder| Place::find(&folder))?;
-        Ok(place.map(|place| place.files()))
+        self.folder_of(id).map_or(Ok(None), |folder| Place::find(&folder))
     }
 
     pub(crate) fn ids(&self) -> Result<Vec<String>> {
@@ -179,9 +190,6 @@ impl Models {
     /// Links to a model that lies elsewhere, once it is found to be whole.
     pub(crate) fn add(&self, path: &Path, id: &ModelId) -> Result<ModelInfo> {
         let exists = || Error::ModelExists { id: id.to_string() };
-        if id.as_str() == BASE {
-            return Err(exists());
-        }
         let Some(folder) = self.folder_of(id) else {
             return Err(Error::ModelName { name: id.to_string() });
         };
@@ -189,7 +197,7 @@ impl Models {
         if !path.is_dir() && path.extension().is_none_or(|extension| extension != "gguf") {
             return Err(Error::NotAModel { path });
         }
-        if Place::find(&folder)?.is_some() {
+        if self.place(id)?.is_some() {
             return Err(exists());
         }
         let place = Place::link(&folder, path);
@@ -202,11 +210,9 @@ impl Models {
 
     /// Describes a model whose files are whole.
     pub(crate) fn info(&self, id: &ModelId) -> Result<ModelInfo> {
-        let files = self.files(id)?;
-        let place = self.folder_of(id).map_or(Ok(None), |folder| Place::find(&folder))?;
-        let mut info = match place {
+        let mut info = match self.place(id)? {
             Some(place) => self.inspect(id, &place)?,
-            None => inspect(id.clone(), &files, None)?,
+            None => return Err(self.unknown(id)?),
         };
         info.adapters = self.adapters_of(id)?;
         Ok(info)
@@ -249,24 +255,29 @@ impl Models {
 
     /// Removes the link to a model, or else its files, unless adapters stand on it.
     pub(crate) fn remove(&self, id: &ModelId) -> Result<()> {
+        let place = self.removable(id)?;
         let adapters = self.adapters_of(id)?;
-        match adapters.is_empty() {
-            true => self.remove_anyway(id),
-            false => Err(Error::BaseInUse { id: id.to_string(), adapters }),
+        if !adapters.is_empty() {
+            return Err(Error::BaseInUse { id: id.to_string(), adapters });
         }
+        self.remove_from(place, id)
     }
 
     /// Removes the link to a model, or else its files.
     pub(crate) fn remove_anyway(&self, id: &ModelId) -> Result<()> {
-        if id.as_str() == BASE {
-            return Err(Error::BuiltIn { id: id.to_string() });
+        self.remove_from(self.removable(id)?, id)
+    }
+
+    fn removable(&self, id: &ModelId) -> Result<Place> {
+        match self.place(id)? {
+            Some(Place::Program(_)) => Err(Error::BuiltIn { id: id.to_string() }),
+            Some(place) => Ok(place),
+            None => Err(self.unknown(id)?),
         }
-        let place = self.folder_of(id).map(|folder| Place::find(&folder));
-        match place.transpose()?.flatten() {
-            Some(place) => place.remove()?,
-            // It says which models there are.
-            None => return self.files(id).map(drop),
-        }
+    }
+
+    fn remove_from(&self, place: Place, id: &ModelId) -> Result<()> {
+        place.remove()?;
         self.memory.forget(id);
         Ok(())
     }
@@ -297,25 +308,9 @@ fn made(files: &ModelFiles) -> Option<u64> {
 fn id_of(name: &str) -> Option<ModelId> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "._-~".contains(c);
     let hidden = name.starts_with('.');
-    let fine = !name.is_empty() && !hidden && name != BASE && name.chars().all(allowed);
+    let fine = !name.is_empty() && !hidden && name.chars().all(allowed);
     fine.then(|| ModelId::new(name.replace(SEPARATOR, ":")))
 }
-
-/// The model that ships with the program.
-pub(crate) const BASE: &str = "attune-tiny";
-
-pub(crate) const BASE_FILES: ModelFiles = ModelFiles::Embedded(
-    BASE,
-    &[
-        ("about.json", include_bytes!("../attune-tiny/about.json")),
-        ("config.json", include_bytes!("../attune-tiny/config.json")),
-        ("generation_config.json", include_bytes!("../attune-tiny/generation_config.json")),
-        ("model.safetensors", include_bytes!("../attune-tiny/model.safetensors")),
-        ("tokenizer.json", include_bytes!("../attune-tiny/tokenizer.json")),
-        ("tokenizer_config.json", include_bytes!("../attune-tiny/tokenizer_config.json")),
-        ("training_set.jsonl", include_bytes!("../attune-tiny/training_set.jsonl")),
-    ],
-);
 
 pub(crate) const ABOUT: &str = "about.json";
 /// Stands for the colons of an id in the name of its folder, where some systems allow none.

@@ -1,4 +1,4 @@
-//! Where a model of the home folder is.
+//! Where a model is.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write as _};
@@ -10,9 +10,11 @@ use crate::engine::random_id;
 use crate::error::{Error, Result};
 use crate::files::ModelFiles;
 
-/// Where a model of the home folder is.
+/// Where a model is.
 #[derive(Debug)]
 pub(super) enum Place {
+    /// In the program itself, and not in the home folder.
+    Program(ModelFiles),
     Folder(PathBuf),
     Gguf(PathBuf),
     /// Elsewhere.
@@ -60,6 +62,7 @@ impl Place {
 
     pub(super) fn files(&self) -> ModelFiles {
         match self {
+            Self::Program(files) => files.clone(),
             Self::Folder(path) => ModelFiles::Folder(path.clone()),
             Self::Gguf(path) => ModelFiles::Gguf(path.clone()),
             Self::Link { to, .. } if to.is_file() => ModelFiles::Gguf(to.clone()),
@@ -85,9 +88,10 @@ impl Place {
         Ok(true)
     }
 
-    /// Removes the link, or else the files.
+    /// Removes the link, or else the files; what is part of the program stays.
     pub(super) fn remove(self) -> Result<()> {
         match self {
+            Self::Program(_) => Ok(()),
             Self::Link { link: file, .. } | Self::Gguf(file) => {
                 fs::remove_file(&file).map_err(Error::io("remove", &file))
             }

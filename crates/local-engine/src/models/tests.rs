@@ -6,7 +6,7 @@ use super::*;
 fn a_folder_that_is_no_model_id_is_left_out() {
     assert_eq!(id_of("ft~attune-tiny~lake~1f3a"), Some("ft:attune-tiny:lake:1f3a".into()));
     assert_eq!(id_of("my-llama"), Some("my-llama".into()));
-    for name in ["", ".tmp", "..", "a b", "a/b", "attune-tiny", "a:b"] {
+    for name in ["", ".tmp", "..", "a b", "a/b", "a:b"] {
         assert_eq!(id_of(name), None, "{name}");
     }
 }
@@ -84,7 +84,33 @@ fn a_model_of_the_home_folder_is_removed_with_its_files() {
     models.remove(&"mine".into()).unwrap();
     assert!(!inside.exists());
     assert_eq!(std::fs::read_dir(home.path().join("models")).unwrap().count(), 0);
-    assert!(matches!(models.remove(&BASE.into()), Err(Error::BuiltIn { .. })));
+    assert!(matches!(models.remove(&"attune-tiny".into()), Err(Error::BuiltIn { .. })));
+}
+
+#[test]
+fn a_model_of_the_program_is_one_like_any_other() {
+    let (models, home) = home();
+    let id = ModelId::new("attune-tiny");
+    // A folder of the same name is not seen beside it.
+    let shadow = home.path().join("models").join(id.as_str());
+    std::fs::create_dir(&shadow).unwrap();
+    assert_eq!(models.ids().unwrap(), ["attune-tiny"]);
+    assert_eq!(models.files(&id).unwrap(), BASE_FILES);
+    let info = models.info(&id).unwrap();
+    assert_eq!((&info.path, info.is_linked, info.parameters), (&None, false, 1_465_760));
+    assert!(matches!(models.remove_anyway(&id), Err(Error::BuiltIn { .. })));
+    assert!(shadow.exists());
+
+    // Each file that it has in the crate is in the program too, and the same.
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("attune-tiny");
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        if entry.path().is_file() && name != "README.md" {
+            let inside = BASE_FILES.read(&name).unwrap();
+            assert!(*inside == *std::fs::read(entry.path()).unwrap(), "{name}");
+        }
+    }
 }
 
 /// What is told of a model that is changed before it is added.
@@ -145,7 +171,7 @@ fn what_is_wrong_with_a_model_is_told_before_it_is_added() {
 fn a_name_that_is_taken_or_none_and_a_path_that_is_no_model_are_refused() {
     let ((models, _home), folder) = (home(), elsewhere());
     let add = |path: &Path, id: &str| models.add(path, &id.into()).unwrap_err();
-    assert!(matches!(add(folder.path(), BASE), Error::ModelExists { .. }));
+    assert!(matches!(add(folder.path(), "attune-tiny"), Error::ModelExists { .. }));
     assert!(matches!(add(folder.path(), "a/b"), Error::ModelName { .. }));
     assert!(matches!(add(&folder.path().join("config.json"), "x"), Error::NotAModel { .. }));
     assert!(matches!(add(&folder.path().join("nowhere"), "x"), Error::Io { .. }));
@@ -162,7 +188,7 @@ fn a_link_that_leads_nowhere_spoils_itself_alone() {
     assert_eq!(models.ids().unwrap(), ["attune-tiny", "gone", "torn"]);
     assert!(models.load(&"gone".into()).unwrap_err().to_string().contains("config.json"));
     assert!(matches!(models.load(&"torn".into()), Err(Error::Json { .. })));
-    assert!(models.load(&BASE.into()).is_ok());
+    assert!(models.load(&"attune-tiny".into()).is_ok());
 }
 
 #[test]
@@ -176,7 +202,7 @@ fn the_latest_used_models_are_kept_as_far_as_the_budget_goes() {
     models.memory.budget = first.bytes * 2;
     load(&models, "b");
     assert!(Arc::ptr_eq(&first, &load(&models, "a")));
-    load(&models, BASE);
+    load(&models, "attune-tiny");
     let kept = |models: &Models| -> Vec<String> { models.memory.kept() };
     assert_eq!(kept(&models), ["attune-tiny", "a"]);
     models.memory.budget = 0;
@@ -188,7 +214,7 @@ fn the_latest_used_models_are_kept_as_far_as_the_budget_goes() {
 fn those_who_want_a_model_at_once_get_the_same_one() {
     let (models, _home) = home();
     let all: Vec<_> = std::thread::scope(|scope| {
-        let load = || scope.spawn(|| models.load(&BASE.into()).unwrap());
+        let load = || scope.spawn(|| models.load(&"attune-tiny".into()).unwrap());
         let threads: Vec<_> = (0..4).map(|_| load()).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
