@@ -41,7 +41,7 @@ pub(crate) struct Ending {
 }
 
 /// A prompt that the model has read.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Prompt<'a> {
     sequence: Sequence<'a>,
     /// What may come next.

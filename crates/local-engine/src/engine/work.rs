@@ -78,8 +78,9 @@ fn answer(
     };
     let (asked, cached, mut answered) = (prompt.tokens(), prompt.cached, 0);
     let speaker = Speaker { model, offer, dialect: dialect.as_ref(), sampling: &sampling, tell };
-    // All but the last are copies.
-    let prompts: Vec<_> = std::iter::repeat_n(prompt, settings.answers as usize).collect();
+    // All but the last are copies. That one goes first, as others wait for what comes of it.
+    let mut prompts: Vec<_> = std::iter::repeat_n(prompt, settings.answers as usize).collect();
+    prompts.rotate_right(1);
     let mut prompts = (0..).zip(prompts).peekable();
     while prompts.peek().is_some() {
         #[cfg(feature = "json")]

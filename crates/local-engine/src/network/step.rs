@@ -15,7 +15,6 @@ use crate::network::{Cache, Linear, Network, Tuning};
 use crate::tensor::Tensor;
 
 /// The tokens that one sequence takes in.
-#[derive(Debug)]
 pub(crate) struct Part<'a> {
     /// At least one.
     pub(crate) tokens: &'a [u32],
@@ -198,11 +197,12 @@ impl<'p, 'a> Rows<'p, 'a> {
 
 /// `x · matrixᵀ`, where each row gives the same bits however many there are.
 fn products(matrix: &Tensor, x: &[f32]) -> Vec<f32> {
-    let width = matrix.width();
-    if x.len() <= FEW * width {
-        return if x.is_empty() { Vec::new() } else { matrix.product(x) };
+    let mut chunks = x.chunks(FEW * matrix.width());
+    let mut y = chunks.next().map_or_else(Vec::new, |x| matrix.product(x));
+    for x in chunks {
+        y.append(&mut matrix.product(x));
     }
-    x.chunks(FEW * width).flat_map(|x| matrix.product(x)).collect()
+    y
 }
 
 /// A matrix of so many rows is a small one to `gemm`.

@@ -1,6 +1,7 @@
 //! Pages that are kept, so that a conversation is not read anew with each turn.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -21,7 +22,6 @@ impl Identity {
 ///
 /// All pages in use count too. Where there are more than the budget allows, those go that were
 /// used longest ago and are in no use now; a model that is gone takes its pages along.
-#[derive(Debug)]
 pub(crate) struct Keep {
     pool: Pool,
     /// In bytes.
@@ -90,8 +90,17 @@ impl Keep {
     }
 }
 
+impl fmt::Debug for Keep {
+    /// What conversations are about is nobody's business.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (bytes, budget) = (self.pool.bytes(), self.budget.load(Ordering::Relaxed));
+        let mut keep = f.debug_struct("Keep");
+        keep.field("bytes", &bytes).field("budget", &budget).finish_non_exhaustive()
+    }
+}
+
 /// A page stands behind the one before it; the first of a conversation behind none.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Shelf {
     nodes: HashMap<u64, Node>,
     places: HashMap<Place, u64>,
@@ -102,14 +111,13 @@ struct Shelf {
     count: u64,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Place {
     model: u64,
     after: Option<u64>,
     tokens: [u32; PAGE],
 }
 
-#[derive(Debug)]
 struct Node {
     place: Place,
     page: Arc<Page>,

@@ -1,5 +1,6 @@
 //! A sequence of tokens that a model goes on with.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::model::LoadedModel;
@@ -10,7 +11,6 @@ use crate::serve::table::{Guest, Seat};
 /// A sequence of tokens that a model has read, with what was computed on the way.
 ///
 /// When it is dropped, its whole pages are kept for others that begin alike.
-#[derive(Debug)]
 pub(crate) struct Sequence<'a> {
     model: &'a Arc<LoadedModel>,
     keep: &'a Keep,
@@ -69,6 +69,12 @@ impl<'a> Sequence<'a> {
         if let Some(cache) = &self.cache {
             self.keep.put(&self.model.identity, &self.tokens, cache.whole_pages());
         }
+    }
+}
+
+impl fmt::Debug for Sequence<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sequence").field("tokens", &self.tokens.len()).finish_non_exhaustive()
     }
 }
 

@@ -3,9 +3,10 @@
 //! There is no thread for it. A thread that has tokens of its sequence to take in sits down, and
 //! waits until all others that were given logits have come back, or are gone; the last to come takes
 //! the tokens of all through the network. One that takes long, as its next token is hard to choose, is
-//! waited for a part of the time that a step takes. No lock is held during a step.
+//! waited for no longer than a step takes. No lock is held during a step.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,6 @@ use crate::network::{Cache, Part, Tuning};
 use crate::serve::plan::{Waiting, plan};
 
 /// A sequence with tokens to take in.
-#[derive(Debug)]
 pub(super) struct Guest {
     pub(super) model: Arc<LoadedModel>,
     pub(super) cache: Cache,
@@ -32,6 +32,16 @@ impl Guest {
 
     fn waiting(&self) -> Waiting {
         Waiting { start: self.cache.tokens(), left: self.tokens.len() - self.taken }
+    }
+}
+
+impl fmt::Debug for Guest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut guest = f.debug_struct("Guest");
+        guest
+            .field("tokens", &self.tokens.len())
+            .field("taken", &self.taken)
+            .finish_non_exhaustive()
     }
 }
 
@@ -142,7 +152,8 @@ impl State {
     /// How long to wait for others, if at all.
     pub(super) fn patience(&self) -> Option<Duration> {
         let (ended, lasted) = self.last.filter(|_| self.away > 0)?;
-        (lasted / PATIENCE).checked_sub(ended.elapsed()).filter(|left| !left.is_zero())
+        // As long again as it would take to serve it apart.
+        lasted.checked_sub(ended.elapsed()).filter(|left| !left.is_zero())
     }
 
     /// Takes those that the next step is for.
@@ -232,6 +243,3 @@ impl Drop for Running<'_> {
         self.table.news.notify_all();
     }
 }
-
-/// Those that take long are waited for this part of the time that a step takes.
-const PATIENCE: u32 = 4;

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::Seen;
 use crate::config::Heads;
-use crate::kernels::lanes::{add_scaled, dot, softmax, wide};
+use crate::kernels::lanes::{LANES, dot, softmax, wide};
 
 wide! {
     /// What one head of some queries sees.
@@ -31,12 +31,12 @@ wide! {
                 }
             }
             softmax(weights);
-            let mut weights = weights.iter();
+            let mut start = 0;
             for (nth, rows) in in_pages(visible, page) {
-                let [_, values] = seen.pages[nth];
-                for (row, weight) in rows.zip(&mut weights) {
-                    add_scaled(out, *weight, &values[heads.at(row, heads.key, key_head)]);
-                }
+                let ([_, values], weights) = (seen.pages[nth], &weights[start..][..rows.len()]);
+                start += rows.len();
+                let first = heads.at(rows.start, heads.key, key_head).start;
+                add_rows(out, weights, &values[first..], heads.key * heads.dim);
             }
         }
         part
@@ -51,3 +51,30 @@ fn in_pages(rows: Range<usize>, page: usize) -> impl Iterator<Item = (usize, Ran
         (nth, rows.start.max(first) - first..rows.end.min(first + page) - first)
     })
 }
+
+/// Adds rows to `out`, each times its weight; they begin `step` values after one another.
+#[inline(always)]
+fn add_rows(out: &mut [f32], weights: &[f32], rows: &[f32], step: usize) {
+    let (parts, rest) = out.as_chunks_mut::<PART>();
+    let done = parts.len() * PART;
+    for (nth, part) in parts.iter_mut().enumerate() {
+        let mut sums = *part;
+        for (row, weight) in rows.chunks(step).zip(weights) {
+            let Some(row) = row.get(nth * PART..).and_then(<[f32]>::first_chunk::<PART>) else {
+                continue;
+            };
+            for lane in 0..PART {
+                sums[lane] += weight * row[lane];
+            }
+        }
+        *part = sums;
+    }
+    for (row, weight) in rows.chunks(step).zip(weights) {
+        for (sum, value) in rest.iter_mut().zip(&row[done..]) {
+            *sum += weight * value;
+        }
+    }
+}
+
+/// So many sums stay in registers while rows are added to them.
+const PART: usize = 4 * LANES;
