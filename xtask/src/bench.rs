@@ -2,6 +2,7 @@
 
 mod clients;
 mod cpu;
+mod engine;
 mod heap;
 mod linear;
 mod memory;
@@ -22,9 +23,19 @@ use crate::{
 
 /// Runs what the flags select; `false` if a target is missed.
 pub(crate) fn run(sh: &Shell, flags: &flags::Bench) -> Result<bool> {
-    let flags::BenchCmd::Transport(flags) = &flags.subcommand;
+    match &flags.subcommand {
+        flags::BenchCmd::Transport(flags) => transport(sh, flags),
+        flags::BenchCmd::Engine(flags) => {
+            let mut report = Report::new(flags.json);
+            engine::measure(sh, &Workspace::load(sh)?, flags, |section| report.add(section))?;
+            report.end(sh)
+        }
+    }
+}
+
+fn transport(sh: &Shell, flags: &flags::Transport) -> Result<bool> {
     let target_dir = Workspace::load(sh)?.target_dir.join("bench-transport");
-    let mut report = Report { json: flags.json.then(|| json!({})), is_met: true };
+    let mut report = Report::new(flags.json);
     if flags.build {
         report.add(minimal::measure(&target_dir, flags.peers)?);
     } else {
@@ -35,11 +46,7 @@ pub(crate) fn run(sh: &Shell, flags: &flags::Bench) -> Result<bool> {
         report.add(linear::measure(&clients, &server, flags.quick)?);
         report.add(memory::measure(&clients, &server, &target_dir)?);
     }
-    if let Some(mut json) = report.json {
-        json["commit"] = commit(sh)?.into();
-        println!("{json:#}");
-    }
-    Ok(report.is_met)
+    report.end(sh)
 }
 
 /// What was found: printed as it comes, or kept to be printed as JSON.
@@ -50,6 +57,10 @@ struct Report {
 }
 
 impl Report {
+    fn new(as_json: bool) -> Self {
+        Self { json: as_json.then(|| json!({})), is_met: true }
+    }
+
     fn add(&mut self, section: Section) {
         self.is_met &= section.is_met;
         match &mut self.json {
@@ -59,6 +70,15 @@ impl Report {
                 println!("\n== {}\n{}", section.title, section.table.trim_end());
             }
         }
+    }
+
+    /// Prints the JSON, if that is how it is told; `false` if a target is missed.
+    fn end(self, sh: &Shell) -> Result<bool> {
+        if let Some(mut json) = self.json {
+            json["commit"] = commit(sh)?.into();
+            println!("{json:#}");
+        }
+        Ok(self.is_met)
     }
 }
 

@@ -52,6 +52,20 @@ xflags::xflags! {
                 /// Prints JSON instead of tables.
                 optional --json
             }
+            /// Measures `local-engine` beside PyTorch with PEFT, transformers and
+            /// llama.cpp, in alternating rounds: CPU time and memory of training,
+            /// speed of reading and answering. Takes half an hour; the first time
+            /// ten minutes more, since llama.cpp is built.
+            cmd engine {
+                /// One round: a first impression, not a result.
+                optional --quick
+                /// Only what training costs.
+                optional --training
+                /// Only how fast it answers.
+                optional --answers
+                /// Prints JSON instead of tables.
+                optional --json
+            }
         }
         /// Trains the base model attune-tiny from its corpus and writes it to
         /// crates/local-engine/attune-tiny. Arguments after `--` go to the trainer.

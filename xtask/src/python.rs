@@ -60,8 +60,7 @@ impl Environment {
         once(&installed.dir.join("installed.txt"), &packages, || {
             println!("installing {} into {}", self.folder, installed.dir.display());
             sh.remove_path(&installed.dir)?;
-            self.install_packages(sh, &here, &installed)?;
-            base.map_or(Ok(()), |base| installed.stand_on(sh, &base))
+            self.install_packages(sh, &here, &installed, base.as_ref())
         })?;
         let script = here.join("prepare.py");
         if script.exists() {
@@ -88,10 +87,18 @@ impl Environment {
         Ok(base.unwrap_or_default() + &own)
     }
 
-    fn install_packages(&self, sh: &Shell, here: &Path, installed: &Installed) -> Result<()> {
+    fn install_packages(
+        &self,
+        sh: &Shell,
+        here: &Path,
+        installed: &Installed,
+        base: Option<&Installed>,
+    ) -> Result<()> {
         let dir = &installed.dir;
         quietly(cmd!(sh, "python3 -m venv {dir}"))
             .context("`python3 -m venv` failed; on Debian: apt-get install python3-venv")?;
+        // What is built here may need what is there.
+        base.map_or(Ok(()), |base| installed.stand_on(sh, base))?;
         let python = installed.python();
         let pip = ["-m", "pip", "install", "--disable-pip-version-check", "--no-deps"];
         let list = here.join("requirements.txt");
@@ -104,8 +111,9 @@ impl Environment {
             path.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
             let cmake = self.cmake.replace("HERE", &here.display().to_string());
             println!("building {} once: some minutes", sources.display());
+            // A wheel that pip kept may be of another build, whose arguments it does not ask about.
             quietly(
-                cmd!(sh, "{python} {pip...} --no-build-isolation -r {sources}")
+                cmd!(sh, "{python} {pip...} --no-cache-dir --no-build-isolation -r {sources}")
                     .env("PATH", env::join_paths(path)?)
                     .env("CMAKE_ARGS", cmake),
             )
@@ -151,11 +159,12 @@ impl Installed {
         self.scripts().join(name).with_extension(env::consts::EXE_EXTENSION)
     }
 
-    /// Lets Python find the packages of `base` after its own.
+    /// Lets Python find the packages of `base`, and those that it stands on, after its own.
     fn stand_on(&self, sh: &Shell, base: &Self) -> Result<()> {
-        let link = self.packages(sh)?.join("base.pth");
-        let packages = base.packages(sh)?.display().to_string();
-        fs::write(&link, packages).with_context(|| format!("{} cannot be written", link.display()))
+        let (link, packages) = (self.packages(sh)?.join(BASE), base.packages(sh)?);
+        let below = fs::read_to_string(packages.join(BASE)).unwrap_or_default();
+        let all = format!("{}\n{below}", packages.display());
+        fs::write(&link, all).with_context(|| format!("{} cannot be written", link.display()))
     }
 
     /// Where its packages are.
@@ -169,6 +178,9 @@ impl Installed {
         self.dir.join(if cfg!(windows) { "Scripts" } else { "bin" })
     }
 }
+
+/// Where an environment names those that it stands on.
+const BASE: &str = "base.pth";
 
 /// The files of a folder whose names are `wanted`: names and text.
 fn contents(dir: &Path, wanted: impl Fn(&str) -> bool) -> Result<String> {

@@ -238,7 +238,7 @@ fn run_tests(command: Command, tests: Vec<&String>) -> Result<Tally> {
 const CLIENT: Environment = Environment::new("client");
 
 /// The libraries that the engine is to agree with.
-const PEERS: Environment = Environment::new("engine").on(&TRANSFORMERS);
+pub(crate) const PEERS: Environment = Environment::new("engine").on(&TRANSFORMERS);
 
 /// What a cell needed, found or started; a server is stopped when this is dropped.
 #[derive(Debug)]

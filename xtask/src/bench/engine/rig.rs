@@ -1,0 +1,87 @@
+//! The engine's program and those of its peers, each run as a process of its own.
+
+use std::{
+    ffi::OsStr,
+    path::PathBuf,
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::Value;
+use xshell::Shell;
+
+use crate::{metadata, metadata::Workspace, python::Environment, test::PEERS};
+
+/// The peers, with llama.cpp built for this processor.
+const MEASURED: Environment = Environment::new("engine_bench").on(&PEERS).with_cmake(
+    "-DGGML_NATIVE=ON -DGGML_OPENMP=ON -DGGML_LLAMAFILE=ON -DGGML_CPU_REPACK=ON -DLLAVA_BUILD=OFF \
+         -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_FLAGS_RELEASE=-O3 -DCMAKE_CXX_FLAGS_RELEASE=-O3 \
+         -DCMAKE_PROJECT_llama.cpp_INCLUDE=HERE/build.cmake",
+);
+
+/// All that is run.
+#[derive(Debug)]
+pub(super) struct Rig {
+    ours: PathBuf,
+    python: PathBuf,
+    scripts: PathBuf,
+    models: PathBuf,
+}
+
+impl Rig {
+    /// Builds and installs what is not there yet.
+    pub(super) fn build(sh: &Shell, workspace: &Workspace) -> Result<Self> {
+        let installed = MEASURED.install(sh, workspace)?;
+        let (here, target) =
+            (metadata::root().join("benches/engine"), workspace.target_dir.join("bench-engine"));
+        let status = Command::new("cargo")
+            .args(["build", "--quiet", "--release", "--target-dir"])
+            .arg(&target)
+            .current_dir(&here)
+            .status()
+            .context("cargo cannot be started")?;
+        ensure!(status.success(), "benches/engine does not build");
+        Ok(Self {
+            ours: target.join("release/engine-bench"),
+            python: installed.python(),
+            scripts: here.join("peers"),
+            models: installed.made,
+        })
+    }
+
+    /// A file or folder that `prepare.py` made.
+    pub(super) fn made(&self, name: &str) -> String {
+        self.models.join(name).display().to_string()
+    }
+
+    /// Runs the engine's program, and returns what it reports.
+    pub(super) fn ours(&self, threads: usize, args: &[&str]) -> Result<Value> {
+        let mut command = Command::new(&self.ours);
+        command.env("RAYON_NUM_THREADS", threads.to_string()).args(args);
+        report(command, &args.join(" "))
+    }
+
+    /// Runs a peer's script.
+    pub(super) fn peer(&self, script: &str, args: &[&str]) -> Result<Value> {
+        let mut command = Command::new(&self.python);
+        command.args([OsStr::new("-B"), self.scripts.join(script).as_os_str()]).args(args);
+        report(command, &format!("{script} {}", args.join(" ")))
+    }
+}
+
+fn report(mut command: Command, what: &str) -> Result<Value> {
+    let output = command
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .output()
+        .with_context(|| format!("{what} cannot be started"))?;
+    if !output.status.success() {
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        let last = complaint.lines().rev().find(|line| !line.trim().is_empty());
+        bail!("{what} did not do its work: {}", last.unwrap_or("it said nothing"));
+    }
+    let text = String::from_utf8_lossy(&output.stdout);
+    let line = text.lines().rev().find(|line| line.starts_with('{'));
+    serde_json::from_str(line.with_context(|| format!("{what} does not say what it cost"))?)
+        .with_context(|| format!("{what} does not say what it cost"))
+}
