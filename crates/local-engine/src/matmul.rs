@@ -68,6 +68,12 @@ struct How {
     threads: Parallelism,
 }
 
+impl Default for How {
+    fn default() -> Self {
+        Self { scale: 1.0, adds: false, threads: Parallelism::Rayon(0) }
+    }
+}
+
 impl<'a> Place<'a> {
     /// In place of what is there.
     ///
@@ -76,7 +82,7 @@ impl<'a> Place<'a> {
     /// If rows of `cols` values do not fill the slice.
     pub(crate) fn of(values: &'a mut [f32], cols: usize) -> Self {
         rows_in(values.len(), cols);
-        Self { values, cols, how: How { scale: 1.0, adds: false, threads: Parallelism::Rayon(0) } }
+        Self { values, cols, how: How::default() }
     }
 
     /// Adds the product to what is there.
@@ -107,7 +113,12 @@ impl<'a> Place<'a> {
         let rows = rows_in(self.values.len(), self.cols);
         assert_eq!(a.cols, b.rows, "a row of one is as long as a column of the other");
         assert_eq!((rows, self.cols), (a.rows, b.cols), "the product has its place");
-        multiply(self, a, b);
+        let how = self.how;
+        // SAFETY: the place is as large as the product.
+        #[expect(unsafe_code, reason = "as `multiply` says")]
+        unsafe {
+            multiply(self.values.as_mut_ptr(), how, a, b);
+        }
     }
 }
 
@@ -117,8 +128,16 @@ impl<'a> Place<'a> {
 ///
 /// If a row of `a` is not as long as a column of `b`.
 pub(crate) fn product(a: View<'_>, b: View<'_>) -> Vec<f32> {
-    let mut out = vec![0.0; a.rows * b.cols];
-    Place::of(&mut out, b.cols).product(a, b);
+    assert_eq!(a.cols, b.rows, "a row of one is as long as a column of the other");
+    let size = a.rows * b.cols;
+    let mut out = Vec::with_capacity(size);
+    // Filling it with zeros first would take a good part of the time of a small product.
+    // SAFETY: there is room for the product, and what does not add writes all of it.
+    #[expect(unsafe_code, reason = "as `multiply` says")]
+    unsafe {
+        multiply(out.as_mut_ptr(), How::default(), a, b);
+        out.set_len(size);
+    }
     out
 }
 
@@ -128,30 +147,37 @@ fn rows_in(values: usize, cols: usize) -> usize {
     rows
 }
 
+/// Puts `a · b` into `out`, row by row, and reads what is there only if the product is added to it.
+///
+/// # Safety
+///
+/// A row of `a` is as long as a column of `b`, and `out` is nobody else's and has room for as many
+/// values as the product has, which are set if the product is added to them.
 #[expect(unsafe_code, reason = "`gemm` takes pointers; there is no safe one as fast")]
-fn multiply(out: Place<'_>, a: View<'_>, b: View<'_>) {
-    let Place { values, cols, how } = out;
-    if values.is_empty() {
+unsafe fn multiply(out: *mut f32, how: How, a: View<'_>, b: View<'_>) {
+    let size = a.rows * b.cols;
+    if size == 0 {
         return;
     }
     if a.cols == 0 {
         if !how.adds {
-            values.fill(0.0);
+            // SAFETY: there is room for so many, as the caller promises.
+            unsafe { out.write_bytes(0, size) };
         }
         return;
     }
     // No slice is longer than `isize::MAX` bytes, so neither is a step.
     let step = |step: usize| step as isize;
-    // SAFETY: a view's steps stay within its slice, whose length its constructors checked, and the
-    // place, which is nobody else's, has room for every row of the product, as its caller checked.
+    // SAFETY: a view's steps stay within its slice, whose length its constructors checked, and
+    // there is room for every row of the product, as the caller promises.
     unsafe {
         gemm::gemm(
             a.rows,
             b.cols,
             a.cols,
-            values.as_mut_ptr(),
+            out,
             1,
-            step(cols),
+            step(b.cols),
             how.adds,
             a.values.as_ptr(),
             step(a.col_step),

@@ -29,7 +29,7 @@ pub(crate) use self::adapter::{Delta, Dropout};
 pub(crate) use self::backward::{Gradients, Keep, Pass};
 pub(crate) use self::cache::{Cache, PAGE, Page, Pool};
 #[cfg(feature = "train")]
-pub(crate) use self::head::HEAD_ROWS;
+pub(crate) use self::head::head_rows;
 pub(crate) use self::step::Part;
 
 /// A network with its weights.

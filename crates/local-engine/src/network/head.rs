@@ -7,7 +7,8 @@ use crate::network::Network;
 impl Network {
     /// The log-probability of each target after its row of `hidden`.
     pub(super) fn target_log_probs(&self, hidden: &[f32], targets: &[u32]) -> Vec<f32> {
-        let chunks = hidden.chunks(HEAD_ROWS * self.config.hidden).zip(targets.chunks(HEAD_ROWS));
+        let rows = head_rows(self.config.vocabulary, targets.len());
+        let chunks = hidden.chunks(rows * self.config.hidden).zip(targets.chunks(rows));
         chunks
             .flat_map(|(hidden, targets)| kernels::log_probs(&self.logits(hidden), targets))
             .collect()
@@ -27,8 +28,9 @@ impl Network {
         let (width, vocabulary) = (self.config.hidden, self.config.vocabulary);
         let head = View::of(self.head().values(), width);
         let (mut told, mut by_hidden) = (Vec::new(), Vec::with_capacity(hidden.len()));
-        let chunks = hidden.chunks(HEAD_ROWS * width).zip(targets.chunks(HEAD_ROWS));
-        for ((hidden, targets), grad) in chunks.zip(by_log_probs.chunks(HEAD_ROWS)) {
+        let rows = head_rows(vocabulary, targets.len());
+        let chunks = hidden.chunks(rows * width).zip(targets.chunks(rows));
+        for ((hidden, targets), grad) in chunks.zip(by_log_probs.chunks(rows)) {
             let mut logits = self.logits(hidden);
             told.extend(kernels::log_probs_back(&mut logits, targets, grad, smoothing));
             let by_logits = View::of(&logits, vocabulary);
@@ -42,5 +44,30 @@ impl Network {
     }
 }
 
-/// How many rows of logits there are at once. A row is as long as the vocabulary.
-pub(crate) const HEAD_ROWS: usize = 128;
+/// How many rows of logits there are at once, of so many: a row is as long as the vocabulary.
+///
+/// Each chunk goes through the whole head, so there are as few as memory allows, all about as large.
+pub(crate) fn head_rows(vocabulary: usize, rows: usize) -> usize {
+    let most = (VALUES / vocabulary.max(1)).clamp(LEAST, MOST);
+    rows.div_ceil(rows.div_ceil(most).max(1)).max(1)
+}
+
+/// How many logits there are at once: 64 MiB of them.
+const VALUES: usize = 16 << 20;
+/// With fewer rows, reading the head costs more than computing with it; with more, nothing is won.
+const LEAST: usize = 64;
+const MOST: usize = 512;
+
+#[cfg(test)]
+mod tests {
+    use super::head_rows;
+
+    #[test]
+    fn chunks_of_rows_are_as_large_as_memory_allows_and_about_equal() {
+        assert_eq!(head_rows(49_152, 129), 129);
+        assert_eq!(head_rows(49_152, 342), 171);
+        assert_eq!(head_rows(1 << 30, 100), 50);
+        assert_eq!(head_rows(300, 4096), 512);
+        assert_eq!(head_rows(300, 0), 1);
+    }
+}

@@ -1,7 +1,7 @@
 //! How much memory a training takes, foreseen before its first step.
 
 use crate::error::{Error, Result};
-use crate::network::{HEAD_ROWS, Keep};
+use crate::network::{Keep, head_rows};
 use crate::train::learner::Learner;
 
 /// How a training is fitted into the memory there is. Neither changes what is learned, but for the
@@ -58,7 +58,7 @@ fn bytes(learner: &Learner, keep: Keep, tokens: usize) -> u64 {
     };
     // What a layer needs besides, on its way back.
     let working = 4 * hidden + 2 * query + 4 * key + 4 * inner;
-    let head = HEAD_ROWS.min(tokens) * config.vocabulary;
+    let head = head_rows(config.vocabulary, tokens) * config.vocabulary;
     let part = tokens * (kept + working + 3 * hidden) + head;
     let learned: usize = learner.tensors().map(|tensor| tensor.values().len()).sum();
     // The values that are learned and their moments; gradients, one for each part at work.
