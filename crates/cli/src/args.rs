@@ -501,6 +501,27 @@ pub(crate) struct Tuning {
     pub(crate) dora: bool,
 }
 
+/// How fast to train, and when it is enough; the trainer chooses unless told.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Pace {
+    /// How the learning rate falls once it has risen.
+    #[arg(long, value_enum, value_name = "HOW")]
+    pub(crate) schedule: Option<Schedule>,
+    /// The share of all steps in which the learning rate rises.
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) warmup_ratio: Option<f64>,
+    /// Stop after so many epochs without a lower loss on --validation, and take the best of them.
+    #[arg(long, value_name = "EPOCHS", requires = "validation")]
+    pub(crate) patience: Option<u32>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Schedule {
+    Cosine,
+    Linear,
+    Constant,
+}
+
 /// How to train, whatever the data; --model says which model to start from.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Training")]
@@ -510,6 +531,8 @@ pub(crate) struct Training {
     pub(crate) validation: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) tuning: Tuning,
+    #[command(flatten)]
+    pub(crate) pace: Pace,
     /// How often to go through all examples.
     #[arg(long, value_name = "N")]
     pub(crate) epochs: Option<u32>,

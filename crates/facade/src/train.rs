@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use openai_api::ModelId;
 use trainer::{
-    Dataset, Example, Hyperparameters, JobId, Label, Method, Problem, TrainingJob, TrainingSet,
-    Tuning,
+    Dataset, Example, Hyperparameters, JobId, Label, Method, Pace, Problem, TrainingJob,
+    TrainingSet, Tuning,
 };
 
 use crate::error::{Error, Result};
@@ -173,6 +173,8 @@ pub struct TrainOptions {
     pub method: Method,
     /// All weights of the model, or an adapter beside them.
     pub tuning: Tuning,
+    /// How fast to train, and when it is enough.
+    pub pace: Pace,
     /// What is set of the training itself.
     pub hyperparameters: Hyperparameters,
     /// The word that the new model's name shall contain.
@@ -205,6 +207,7 @@ impl ReadyData {
             .with_validation(validation)
             .with_method(options.method)
             .with_tuning(options.tuning)
+            .with_pace(options.pace)
             .with_hyperparameters(options.hyperparameters);
         job.suffix = options.suffix;
         job.seed = options.seed;

@@ -11,6 +11,7 @@ mod local;
 mod memory;
 mod objective;
 mod optimizer;
+mod pace;
 #[cfg(test)]
 mod peers;
 mod run;

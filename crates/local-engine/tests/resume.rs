@@ -13,8 +13,8 @@ use local_engine::{Engine, LocalTrainer};
 use openai_api::ModelId;
 use tempfile::TempDir;
 use trainer::{
-    Dataset, Example, Hyperparameters, JobId, JobState, Lora, Trainer, TrainerExt, TrainingEvent,
-    TrainingJob, Tuning,
+    Dataset, Example, Hyperparameters, JobId, JobState, Lora, Pace, Trainer, TrainerExt,
+    TrainingEvent, TrainingJob, Tuning,
 };
 
 /// Where the child that is killed keeps its home.
@@ -38,10 +38,18 @@ fn job(kind: &str) -> TrainingJob {
         "lora" => Tuning::Lora(Lora::default().with_dropout(0.2)),
         kind => panic!("{kind}"),
     };
-    TrainingJob::new("attune-tiny", Dataset::new(examples).curate())
+    let mut job = TrainingJob::new("attune-tiny", Dataset::new(examples).curate())
         .with_hyperparameters(settings)
         .with_seed(11)
-        .with_tuning(tuning)
+        .with_tuning(tuning);
+    if kind == "lora" {
+        // The best epoch so far is a part of the state.
+        let held_out = vec![Example::pair("Who sings?", "Vera and her daughters sing.")];
+        job = job
+            .with_validation(held_out)
+            .with_pace(Pace::default().with_early_stopping_patience(8));
+    }
+    job
 }
 
 fn trainer(home: &Path) -> LocalTrainer {

@@ -24,6 +24,7 @@ use openai_api::ModelId;
 use crate::dataset::{Dataset, Example, Label, TrainingSet};
 use crate::error::{Error, Result};
 use crate::job::{Hyperparameters, JobId, JobState, JobStatus, TrainingEvent, TrainingJob};
+use crate::pace::Pace;
 use crate::trainer::{EventStream, Trainer, TrainerExt as _};
 use crate::tuning::{Lora, Tuning};
 
@@ -343,6 +344,7 @@ pub async fn an_empty_set_is_refused_before_anything_changes(trainer: &dyn Train
 pub async fn bad_settings_are_refused_by_name(trainer: &dyn Trainer, offer: &Offer) {
     let with = |hyperparameters| offer.job().with_hyperparameters(hyperparameters);
     let lora = |lora| offer.job().with_tuning(Tuning::Lora(lora));
+    let pace = |pace| offer.job().with_pace(pace);
     let auto = Hyperparameters::default;
     for (job, name) in [
         (with(auto().with_epochs(0)), "hyperparameters.epochs"),
@@ -355,6 +357,8 @@ pub async fn bad_settings_are_refused_by_name(trainer: &dyn Trainer, offer: &Off
         (lora(Lora::default().with_rank(0)), "tuning.rank"),
         (lora(Lora::default().with_alpha(f64::NAN)), "tuning.alpha"),
         (lora(Lora::default().with_dropout(1.0)), "tuning.dropout"),
+        (pace(Pace::default().with_warmup_ratio(1.5)), "pace.warmup_ratio"),
+        (pace(Pace::default().with_early_stopping_patience(0)), "pace.early_stopping_patience"),
         (offer.job().with_suffix("a b"), "suffix"),
     ] {
         let error = refusal(trainer, job).await;

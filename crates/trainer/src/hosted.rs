@@ -274,9 +274,11 @@ struct Plan {
 
 impl Plan {
     fn of(job: &TrainingJob) -> Result<Self> {
-        if job.tuning != Tuning::Auto {
-            let problem = "is the service's own choice; leave it at auto";
-            return Err(Error::invalid_job("tuning", problem));
+        let is_chosen =
+            [("tuning", job.tuning != Tuning::Auto), ("pace", job.pace != crate::Pace::default())];
+        if let Some((field, _)) = is_chosen.into_iter().find(|(_, is_chosen)| *is_chosen) {
+            let problem = "is the service's own choice; leave it out";
+            return Err(Error::invalid_job(field, problem));
         }
         let method = match job.method {
             Method::Auto if job.training.supervised.is_empty() => Method::Dpo,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::dataset::{Example, TrainingSet};
 use crate::error::{Error, Result};
+use crate::pace::Pace;
 use crate::tuning::Tuning;
 
 /// The id of a training job, such as `ftjob-abc123`.
@@ -123,6 +124,8 @@ pub struct TrainingJob {
     pub method: Method,
     /// What of the model to train.
     pub tuning: Tuning,
+    /// How fast to train, and when it is enough.
+    pub pace: Pace,
     /// What is set of the training itself.
     pub hyperparameters: Hyperparameters,
     /// A word that the new model's name shall contain: 1 to 64 of `A-Z a-z 0-9 . _ -`.
@@ -140,6 +143,7 @@ impl TrainingJob {
             validation: Vec::new(),
             method: Method::Auto,
             tuning: Tuning::Auto,
+            pace: Pace::default(),
             hyperparameters: Hyperparameters::default(),
             suffix: None,
             seed: None,
@@ -164,6 +168,13 @@ impl TrainingJob {
     #[must_use]
     pub fn with_tuning(mut self, tuning: Tuning) -> Self {
         self.tuning = tuning;
+        self
+    }
+
+    /// Sets how fast to train, and when it is enough.
+    #[must_use]
+    pub fn with_pace(mut self, pace: Pace) -> Self {
+        self.pace = pace;
         self
     }
 
@@ -211,6 +222,7 @@ impl TrainingJob {
         if let Tuning::Lora(lora) = &self.tuning {
             lora.check()?;
         }
+        self.pace.check(!self.validation.is_empty())?;
         self.suffix.as_deref().map_or(Ok(()), check_suffix)
     }
 }

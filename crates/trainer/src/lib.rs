@@ -11,6 +11,7 @@ mod hosted;
 mod job;
 mod jsonl;
 mod messages;
+mod pace;
 mod registry;
 mod source;
 mod text;
@@ -27,6 +28,7 @@ pub use crate::job::{
     EventLevel, Hyperparameters, JobError, JobId, JobState, JobStatus, Method, Metrics,
     TrainingEvent, TrainingJob,
 };
+pub use crate::pace::{Pace, Schedule};
 pub use crate::registry::{JobRecord, JobRegistry};
 #[cfg(feature = "mock")]
 pub use crate::trainer::MockTrainer;

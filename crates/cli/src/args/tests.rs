@@ -71,6 +71,15 @@ fn settings_of_an_adapter_need_one() {
 }
 
 #[test]
+fn patience_needs_something_to_measure_on() {
+    let cli = parse("attune learn --validation b.csv --patience 2 --schedule linear");
+    let Command::Learn(learn) = cli.command else { panic!("no learn") };
+    assert_eq!(learn.training.pace.patience, Some(2));
+    refuses("attune train a.csv --patience 2", "--validation");
+    refuses("attune train a.csv --schedule steps", "possible values: cosine, linear, constant");
+}
+
+#[test]
 fn a_negative_learning_rate_reaches_the_trainer_which_refuses_it() {
     let cli = parse("attune train a.csv --learning-rate-multiplier=-1");
     let Command::Train(train) = cli.command else { panic!("no train") };

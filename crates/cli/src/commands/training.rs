@@ -4,7 +4,7 @@ use anyhow::Result;
 use facade::{OpenAiModel, Submitted, TrainOptions};
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
-use trainer::{JobId, JobState, JobStatus, Lora, Method, Trainer, Tuning};
+use trainer::{JobId, JobState, JobStatus, Lora, Method, Pace, Schedule, Trainer, Tuning};
 
 use crate::Outcome;
 use crate::args::{self, BackendKind, Training};
@@ -33,6 +33,7 @@ pub(crate) fn options(training: &Training) -> TrainOptions {
         args::Method::Dpo => Method::Dpo,
     };
     options.tuning = tuning(&training.tuning);
+    options.pace = pace(&training.pace);
     options.hyperparameters.epochs = training.epochs;
     options.hyperparameters.batch_size = training.batch_size;
     options.hyperparameters.learning_rate_multiplier = training.learning_rate_multiplier;
@@ -57,6 +58,19 @@ fn tuning(asked: &args::Tuning) -> Tuning {
     lora.alpha = asked.lora_alpha.unwrap_or(lora.alpha);
     lora.dropout = asked.lora_dropout.unwrap_or(lora.dropout);
     Tuning::Lora(lora)
+}
+
+fn pace(asked: &args::Pace) -> Pace {
+    let mut pace = Pace::default();
+    pace.schedule = match asked.schedule {
+        None => Schedule::Auto,
+        Some(args::Schedule::Cosine) => Schedule::Cosine,
+        Some(args::Schedule::Linear) => Schedule::Linear,
+        Some(args::Schedule::Constant) => Schedule::Constant,
+    };
+    pace.warmup_ratio = asked.warmup_ratio;
+    pace.early_stopping_patience = asked.patience;
+    pace
 }
 
 /// Notes a job that was submitted, follows it, and tells what came of it.

@@ -9,7 +9,7 @@ use tokenizers::decoders::byte_level::ByteLevel;
 use tokenizers::models::bpe::{BPE, BpeTrainer};
 use tokenizers::{AddedToken, DecoderWrapper, NormalizerWrapper, TokenizerBuilder};
 use tokenizers::{PostProcessorWrapper, PreTokenizerWrapper};
-use trainer::{Dataset, Example, Label, Metrics};
+use trainer::{Dataset, Example, Label, Metrics, Pace};
 
 use crate::config::Config;
 use crate::error::{BoxError, Error, Result};
@@ -146,6 +146,7 @@ impl BaseModel {
             weight_decay: 0.1,
             smoothing: 0.1,
             enough: 0.0,
+            pace: Pace::default(),
             seed: self.seed,
         };
         run.supervised(&train, &[], &plan)?;

@@ -24,6 +24,8 @@ pub(crate) struct Checkpoint {
     optimizer_steps: i32,
     learned: Vec<Vec<f32>>,
     moments: Vec<[Vec<f32>; 2]>,
+    /// What the best epoch had learned; empty where it is not asked for.
+    pub(crate) best: Vec<Vec<f32>>,
 }
 
 /// What stands beside the numbers.
@@ -47,6 +49,9 @@ pub(crate) fn save(state: &State<'_>, folder: &Path) -> Result<()> {
     let mut rows: Vec<(String, &[f32])> = Vec::new();
     for (i, tensor) in state.learner.tensors().enumerate() {
         rows.push((format!("learned.{i}"), tensor.values()));
+    }
+    for (i, values) in state.best.iter().enumerate() {
+        rows.push((format!("best.{i}"), values));
     }
     for (i, [mean, square]) in state.optimizer.moments().enumerate() {
         rows.extend([(format!("mean.{i}"), &mean[..]), (format!("square.{i}"), &square[..])]);
@@ -84,10 +89,11 @@ fn read(path: PathBuf) -> Option<Checkpoint> {
     let mut numbered = |name: &str| -> Vec<Vec<f32>> {
         (0..).map_while(|i: usize| take(format!("{name}.{i}"))).collect()
     };
-    let [learned, means, squares] = ["learned", "mean", "square"].map(&mut numbered);
+    let [learned, means, squares, best] = ["learned", "mean", "square", "best"].map(&mut numbered);
     let moments = means.into_iter().zip(squares).map(Into::into).collect();
     let About { version, place, optimizer_steps } = about;
-    (version == VERSION).then_some(Checkpoint { path, place, optimizer_steps, learned, moments })
+    let read = Checkpoint { path, place, optimizer_steps, learned, moments, best };
+    (version == VERSION).then_some(read)
 }
 
 impl Checkpoint {
@@ -97,8 +103,9 @@ impl Checkpoint {
     ///
     /// [`Error::Checkpoint`] if they are of another training; nothing is changed then.
     pub(crate) fn restore(&self, learner: &mut Learner, optimizer: &mut Optimizer) -> Result<()> {
-        let lengths = learner.tensors().map(|tensor| tensor.values().len());
-        let fits = lengths.eq(self.learned.iter().map(Vec::len));
+        let lengths = || learner.tensors().map(|tensor| tensor.values().len());
+        let fits = lengths().eq(self.learned.iter().map(Vec::len))
+            && (self.best.is_empty() || lengths().eq(self.best.iter().map(Vec::len)));
         if !fits || !optimizer.restore(self.optimizer_steps, self.moments.clone()) {
             return Err(Error::Checkpoint { path: self.path.clone() });
         }
@@ -129,7 +136,8 @@ mod tests {
     fn keep(seed: u64, folder: &Path) {
         let (learner, place) = (learner(seed), Place::default());
         let optimizer = Optimizer::new(&learner);
-        let state = State { place: &place, learner: &learner, optimizer: &optimizer };
+        let best = values(&self::learner(seed + 1));
+        let state = State { place: &place, learner: &learner, optimizer: &optimizer, best: &best };
         save(&state, folder).unwrap();
     }
 
@@ -143,7 +151,9 @@ mod tests {
         keep(1, folder.path());
         let mut other = learner(2);
         let mut optimizer = Optimizer::new(&other);
-        latest(folder.path()).unwrap().restore(&mut other, &mut optimizer).unwrap();
+        let kept = latest(folder.path()).unwrap();
+        kept.restore(&mut other, &mut optimizer).unwrap();
+        assert_eq!(kept.best, values(&learner(2)));
         assert_eq!(values(&other), values(&learner(1)));
     }
 

@@ -20,6 +20,8 @@ pub(crate) struct Fit {
 pub(crate) struct Load {
     pub(crate) longest: usize,
     pub(crate) batch: usize,
+    /// Whether the best epoch is kept beside the last.
+    pub(crate) keeps_best: bool,
 }
 
 /// Finds the fastest way that fits into so many bytes; everything fits where they are not known.
@@ -33,7 +35,11 @@ pub(crate) fn fit(learner: &Learner, load: Load, available: Option<u64>) -> Resu
     // Smaller parts cost next to nothing, and running layers twice a third of the time.
     let shares = || (0..16).map(|halvings| part(SIDE_BY_SIDE << halvings));
     let ways = [Keep::Steps, Keep::Inputs].into_iter().flat_map(|keep| {
-        shares().map(move |tokens| Fit { keep, tokens, bytes: bytes(learner, keep, tokens) })
+        shares().map(move |tokens| Fit {
+            keep,
+            tokens,
+            bytes: bytes(learner, keep, tokens, load.keeps_best),
+        })
     });
     let mut least = None;
     for way in ways {
@@ -46,7 +52,7 @@ pub(crate) fn fit(learner: &Learner, load: Load, available: Option<u64>) -> Resu
 }
 
 /// What it takes to go through parts of so many tokens.
-fn bytes(learner: &Learner, keep: Keep, tokens: usize) -> u64 {
+fn bytes(learner: &Learner, keep: Keep, tokens: usize, keeps_best: bool) -> u64 {
     let config = learner.network.config();
     let (query, key) = (config.heads.query * config.heads.dim, config.heads.key * config.heads.dim);
     let (hidden, inner) = (config.hidden, config.inner);
@@ -62,7 +68,7 @@ fn bytes(learner: &Learner, keep: Keep, tokens: usize) -> u64 {
     let part = tokens * (kept + working + 3 * hidden) + head;
     let learned: usize = learner.tensors().map(|tensor| tensor.values().len()).sum();
     // The values that are learned and their moments; gradients, one for each part at work.
-    let learned_copies = 3 + SIDE_BY_SIDE;
+    let learned_copies = 3 + SIDE_BY_SIDE + usize::from(keeps_best);
     let floats = config.parameters() + learned_copies * learned + SIDE_BY_SIDE * part;
     floats as u64 * size_of::<f32>() as u64
 }
@@ -95,7 +101,7 @@ mod tests {
     use crate::config::tests::small;
     use crate::network::tests::noise;
 
-    const LOAD: Load = Load { longest: 100, batch: 800 };
+    const LOAD: Load = Load { longest: 100, batch: 800, keeps_best: false };
 
     fn learner() -> Learner {
         Learner::full(noise(&small(), 1))

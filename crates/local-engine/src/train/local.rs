@@ -57,6 +57,11 @@ use crate::train::work::{Finished, Prepared};
 /// A run whose loss, gradients or weights leave the range of numbers ends as failed with the code
 /// `diverged`, and leaves no model.
 ///
+/// The learning rate rises, then falls along a cosine to a twentieth, unless the job's
+/// [`Pace`](trainer::Pace) says otherwise. With a patience, training ends once the held-out loss
+/// has not fallen for so many epochs, and the model is that of the best; good answers and
+/// preferences each have a best epoch of their own.
+///
 /// Without a number of epochs, training ends as soon as an epoch's mean loss is below 0.02, and
 /// says so in an event. A seed, the data and the base determine the new model bit for bit on one
 /// machine; without one, a seed is chosen and told in the status.

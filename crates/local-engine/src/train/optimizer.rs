@@ -1,4 +1,4 @@
-//! AdamW with gradient clipping, and the learning rate over time.
+//! AdamW with gradient clipping.
 
 use rayon::prelude::*;
 
@@ -184,19 +184,6 @@ impl Moments {
     }
 }
 
-/// The share of the learning rate in force at `step` of `total`: up in a line, down in a cosine.
-pub(crate) fn schedule(step: u64, total: u64) -> f64 {
-    let warm_up = (total / 20).clamp(1, 100);
-    if step < warm_up {
-        return (step + 1) as f64 / (warm_up + 1) as f64;
-    }
-    let progress = (step - warm_up) as f64 / (total - warm_up).max(1) as f64;
-    LAST_SHARE + (1.0 - LAST_SHARE) * 0.5 * (1.0 + (std::f64::consts::PI * progress).cos())
-}
-
-/// The learning rate ends at this share of its highest.
-const LAST_SHARE: f64 = 0.05;
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -205,14 +192,6 @@ mod tests {
 
     fn learner() -> Learner {
         Learner::full(noise(&small(), 1))
-    }
-
-    #[test]
-    fn the_learning_rate_rises_then_falls() {
-        let shares: Vec<f64> = (0..100).map(|step| schedule(step, 100)).collect();
-        assert!(shares[..5].windows(2).all(|pair| pair[0] < pair[1]));
-        assert!(shares[5..].windows(2).all(|pair| pair[0] > pair[1]));
-        assert!(shares.iter().all(|share| *share > 0.0 && *share <= 1.0));
     }
 
     fn values(learner: &Learner) -> Vec<Vec<f32>> {

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
-use trainer::Metrics;
+use trainer::{Metrics, Pace};
 
 use crate::error::{Result, gigabytes};
 use crate::network::Keep;
@@ -13,7 +13,8 @@ use crate::train::encode::Encoded;
 use crate::train::forecast::{self, Load, SIDE_BY_SIDE};
 use crate::train::learner::Learner;
 use crate::train::objective::{self, mean_loss};
-use crate::train::optimizer::{Optimizer, Rates, schedule};
+use crate::train::optimizer::{Optimizer, Rates};
+use crate::train::pace;
 
 /// How to train.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,6 +28,9 @@ pub(crate) struct Plan {
     pub(crate) smoothing: f64,
     /// Training ends early once an epoch's mean loss is below this.
     pub(crate) enough: f64,
+    /// How the learning rate goes, and whether the held-out loss may end the training.
+    #[serde(default)]
+    pub(crate) pace: Pace,
     pub(crate) seed: u64,
 }
 
@@ -62,6 +66,8 @@ pub(crate) struct Run<'a> {
     observer: &'a mut dyn Observer,
     begun: Instant,
     pub(crate) place: Place,
+    /// What was learned by the best epoch, where that is asked for.
+    best: Vec<Vec<f32>>,
 }
 
 /// How far a run has come.
@@ -81,6 +87,16 @@ pub(crate) struct Place {
     part: usize,
     /// What preferences are compared with, pair by pair.
     reference: Vec<f64>,
+    /// The epoch with the lowest held-out loss, where that is asked for.
+    #[serde(default)]
+    best: Option<Best>,
+}
+
+/// An epoch, and the held-out loss after it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Best {
+    epoch: u32,
+    loss: f64,
 }
 
 /// All that the rest of a run depends on, beside its data and settings.
@@ -89,6 +105,8 @@ pub(crate) struct State<'a> {
     pub(crate) place: &'a Place,
     pub(crate) learner: &'a Learner,
     pub(crate) optimizer: &'a Optimizer,
+    /// What was learned by the best epoch so far; empty where it is not asked for.
+    pub(crate) best: &'a [Vec<f32>],
 }
 
 /// How a run, or a part of it, came to its end.
@@ -106,12 +124,13 @@ impl<'a> Run<'a> {
     ) -> Self {
         let (optimizer, begun) = (Optimizer::new(&learner), Instant::now());
         let place = Place { part: usize::MAX, ..Place::default() };
-        Self { learner, optimizer, validation, observer, begun, place }
+        Self { learner, optimizer, validation, observer, begun, place, best: Vec::new() }
     }
 
     /// All that the rest of the run depends on.
     pub(crate) fn state(&self) -> State<'_> {
-        State { place: &self.place, learner: &self.learner, optimizer: &self.optimizer }
+        let Self { learner, optimizer, place, best, .. } = self;
+        State { place, learner, optimizer, best }
     }
 
     /// Goes on from what was kept.
@@ -121,7 +140,7 @@ impl<'a> Run<'a> {
     /// [`Error::Checkpoint`](crate::Error::Checkpoint) if it is of another training.
     pub(crate) fn restore(&mut self, kept: Checkpoint) -> Result<()> {
         kept.restore(&mut self.learner, &mut self.optimizer)?;
-        self.place = kept.place;
+        (self.place, self.best) = (kept.place, kept.best);
         Ok(())
     }
 
@@ -234,6 +253,7 @@ impl<'a> Run<'a> {
         if self.place.phase < phase {
             let place = &mut self.place;
             (place.phase, place.before, place.epoch) = (phase, place.steps, 1);
+            (place.best, self.best) = (None, Vec::new());
         }
     }
 
@@ -257,7 +277,7 @@ impl<'a> Run<'a> {
             metrics.epoch = Some(epoch);
             let order = shuffled(examples, plan.seed, u64::from(epoch));
             for batch in order.chunks(plan.batch_size).skip(self.place.batches) {
-                let share = schedule(self.place.steps - before, total);
+                let share = pace::share(&plan.pace, self.place.steps - before, total);
                 let learning_rate = plan.learning_rate * share;
                 let rates = Rates {
                     learning_rate,
@@ -280,37 +300,75 @@ impl<'a> Run<'a> {
                     return Ok(Ended::BrokenOff);
                 }
                 if self.observer.wants_state() {
-                    let Self { learner, optimizer, place, observer, .. } = self;
-                    observer.keep(State { place, learner, optimizer })?;
+                    let Self { learner, optimizer, place, best, observer, .. } = self;
+                    observer.keep(State { place, learner, optimizer, best })?;
                 }
             }
-            if self.validate(&mut metrics).is_break() {
+            let ControlFlow::Continue(held_out) = self.validate(&mut metrics) else {
                 return Ok(Ended::BrokenOff);
-            }
+            };
             self.observer.epoch_ended(self.place.steps, &self.learner)?;
+            let is_past_best = self.is_past_best(epoch, held_out, &plan.pace);
             let mean = self.place.sum / examples.max(1) as f64;
             (self.place.epoch, self.place.batches, self.place.sum) = (epoch + 1, 0, 0.0);
-            if mean < plan.enough && epoch < plan.epochs {
+            if is_past_best && epoch < plan.epochs {
                 self.place.epoch = plan.epochs + 1;
-                return Ok(self.announce(format!(
+                let text = format!(
+                    "stopped early after epoch {epoch} of {}: the held-out loss falls no more",
+                    plan.epochs
+                );
+                if self.announce(text) == Ended::BrokenOff {
+                    return Ok(Ended::BrokenOff);
+                }
+            } else if mean < plan.enough && epoch < plan.epochs {
+                self.place.epoch = plan.epochs + 1;
+                let text = format!(
                     "stopped early after epoch {epoch} of {}: the mean training loss of {mean:.4} \
                      is below {}",
                     plan.epochs, plan.enough
-                )));
+                );
+                if self.announce(text) == Ended::BrokenOff {
+                    return Ok(Ended::BrokenOff);
+                }
             }
         }
-        Ok(Ended::Done)
+        Ok(self.take_best())
+    }
+
+    /// After an epoch: whether there were too many since the one with the lowest held-out loss.
+    fn is_past_best(&mut self, epoch: u32, held_out: Option<f64>, pace: &Pace) -> bool {
+        let (Some(patience), Some(loss)) = (pace.early_stopping_patience, held_out) else {
+            return false;
+        };
+        match self.place.best {
+            Some(best) if best.loss <= loss => epoch - best.epoch >= patience,
+            _ => {
+                self.place.best = Some(Best { epoch, loss });
+                self.best = self.learner.tensors().map(|it| it.values().to_vec()).collect();
+                false
+            }
+        }
+    }
+
+    /// Goes back to what the best epoch had learned.
+    fn take_best(&mut self) -> Ended {
+        let Some(Best { epoch, loss }) = self.place.best else { return Ended::Done };
+        for (tensor, best) in self.learner.tensors_mut().zip(&self.best) {
+            tensor.values_mut().copy_from_slice(best);
+        }
+        self.learner.changed();
+        self.announce(format!("the model is that of epoch {epoch}: held-out loss {loss:.4}"))
     }
 
     /// Measures the validation loss, if there is anything to measure on.
-    fn validate(&mut self, metrics: &mut Metrics) -> ControlFlow<()> {
+    fn validate(&mut self, metrics: &mut Metrics) -> ControlFlow<(), Option<f64>> {
         if self.validation.is_empty() {
-            return ControlFlow::Continue(());
+            return ControlFlow::Continue(None);
         }
         metrics.valid_loss = Some(mean_loss(&self.learner, self.validation));
         let flow = self.observer.measured(metrics.clone());
-        metrics.valid_loss = None;
-        flow
+        let held_out = metrics.valid_loss.take();
+        flow.map_continue(|()| held_out)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The hyper-parameters: what the job sets, and what is chosen for it.
 
 use serde::{Deserialize, Serialize};
-use trainer::Hyperparameters;
+use trainer::{Hyperparameters, Pace};
 
 use crate::train::run::Plan;
 
@@ -53,6 +53,7 @@ impl Settings {
             weight_decay: if is_adapter { 0.0 } else { 0.01 },
             smoothing: 0.0,
             enough: enough(0.02),
+            pace: Pace::default(),
             seed,
         };
         let preference = Plan {
@@ -62,6 +63,7 @@ impl Settings {
             weight_decay: 0.0,
             smoothing: 0.0,
             enough: enough(0.1),
+            pace: Pace::default(),
             seed,
         };
         Self {

@@ -80,13 +80,14 @@ impl Prepared {
         }
         let remembered = memory::read(&files).map_err(failed)?;
         let remembered = memory::without_retaught(remembered, supervised, preferences);
-        let settings = Settings::new(
+        let mut settings = Settings::new(
             &job.hyperparameters,
             job.seed,
             choice != Choice::Full,
             examples.len(),
             pairs.len(),
         );
+        (settings.supervised.pace, settings.preference.pace) = (job.pace, job.pace);
         let rehearsals = rehearsals(&mut encoder, &remembered, &settings)?;
         Ok(Self {
             id: id.clone(),
@@ -210,7 +211,8 @@ impl Prepared {
         };
         let supervised = batch(&mut examples(), self.settings.supervised.batch_size + per_step);
         let preferences = batch(&mut pairs(), self.settings.preference.batch_size);
-        Load { longest, batch: supervised.max(preferences) }
+        let keeps_best = self.settings.supervised.pace.early_stopping_patience.is_some();
+        Load { longest, batch: supervised.max(preferences), keeps_best }
     }
 
     /// Writes the new model beside the others, and moves it there as a whole.

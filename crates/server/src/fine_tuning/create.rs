@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use openai_api::{CreateFineTuningJob, FileId, FilePurpose, FineTuningJob};
+use serde::de::DeserializeOwned;
 use trainer::{Dataset, Error, Hyperparameters, JobStatus, Method, TrainingJob};
 
 use crate::app::App;
@@ -54,10 +55,27 @@ async fn read(app: &App, request: &CreateFineTuningJob) -> Result<TrainingJob, F
         let examples = read_file(app, file, "validation_file", Dataset::into_validation).await?;
         job = job.with_validation(examples);
     }
+    if let Some(tuning) = extension(request, "tuning")? {
+        job = job.with_tuning(tuning);
+    }
+    if let Some(pace) = extension(request, "pace")? {
+        job = job.with_pace(pace);
+    }
     job.suffix.clone_from(&request.suffix);
     // The wire knows signed seeds; all that counts is that equal ones stay equal.
     job.seed = request.seed.map(i64::cast_unsigned);
     Ok(job)
+}
+
+/// A field that `OpenAI`'s API does not have: what of the model is trained, or how fast.
+fn extension<T: DeserializeOwned>(
+    request: &CreateFineTuningJob,
+    name: &'static str,
+) -> Result<Option<T>, Failure> {
+    let Some(value) = request.extra.get(name) else { return Ok(None) };
+    T::deserialize(value)
+        .map(Some)
+        .map_err(|error| Failure::invalid(name, format!("cannot be read: {error}")))
 }
 
 /// What `make` makes of the examples in an uploaded file.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use expect_test::{Expect, expect};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use trainer::{Dataset, JobState, Method, Metrics, TrainingEvent};
+use trainer::{Dataset, JobState, Lora, Method, Metrics, Pace, Schedule, TrainingEvent, Tuning};
 
 use crate::hand_trainer::HandTrainer;
 use crate::support::{Api, builder, listener};
@@ -194,6 +194,24 @@ async fn a_list_tells_a_job_whose_record_is_damaged_without_it() {
 }
 
 #[tokio::test]
+async fn what_is_trained_and_how_fast_may_be_said_beside_what_openai_knows() {
+    let setup = Setup::new().await;
+    let (training, validation) =
+        (setup.upload(&[good("q", "a")]).await, setup.upload(&[good("v", "w")]).await);
+    let request = json!({
+        "model": "echo", "training_file": training, "validation_file": validation,
+        "tuning": {"lora": {"rank": 4, "target_modules": ["q_proj"]}},
+        "pace": {"schedule": "linear", "early_stopping_patience": 2},
+    });
+    setup.api.post(JOBS, &request).await.ok();
+    let submitted = setup.trainer.job(0);
+    let lora = Lora::default().with_rank(4).with_target_modules(["q_proj"]);
+    assert_eq!(submitted.tuning, Tuning::Lora(lora));
+    let pace = Pace::default().with_schedule(Schedule::Linear).with_early_stopping_patience(2);
+    assert_eq!(submitted.pace, pace);
+}
+
+#[tokio::test]
 async fn a_job_that_cannot_be_is_refused_by_field() {
     let setup = Setup::new().await;
     let file = setup.upload(&[good("q", "a")]).await;
@@ -208,6 +226,13 @@ async fn a_job_that_cannot_be_is_refused_by_field() {
             expect![
                 "400 model model_not_available: model: cannot train gpt-9: only echo can be trained"
             ],
+        )
+        .await;
+    setup.refused(with("pace", json!({"patience": 2})), expect!["400 pace -: pace: cannot be read: unknown field `patience`, expected one of `schedule`, `warmup_ratio`, `early_stopping_patience`"]).await;
+    setup
+        .refused(
+            with("tuning", json!({"lora": {"rank": 0}})),
+            expect!["400 tuning.rank -: tuning.rank: must be at least 1, found 0"],
         )
         .await;
     setup
