@@ -23,6 +23,7 @@ use crate::info::ModelInfo;
 use crate::models::Models;
 use crate::request::{self, Task};
 use crate::serve::Keep;
+use crate::template::ChatMarks;
 #[cfg(feature = "train")]
 use crate::train::LocalTrainer;
 
@@ -170,6 +171,28 @@ impl Engine {
     /// [`Error::Request`] if there is none of this id, and what is wrong with its files.
     pub fn model_info(&self, id: &ModelId) -> Result<ModelInfo> {
         self.models.info(id)
+    }
+
+    /// What stands around the messages of conversations with a model, for programs that cannot run
+    /// its chat template; `None` if there is more to it than that.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Request`] if there is no such model, and what is wrong with its template.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let home = tempfile::tempdir()?;
+    /// let engine = local_engine::Engine::open(home.path())?;
+    /// let marks = engine.chat_marks(&"attune-tiny".into())?.expect("its messages are plain");
+    /// assert_eq!(marks.user, ["<|user|>", "<|end|>"]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn chat_marks(&self, id: &ModelId) -> Result<Option<ChatMarks>> {
+        self.models.chat_marks(id)
     }
 
     /// Removes a model: the link to it, or its files if they lie in the engine's home folder.

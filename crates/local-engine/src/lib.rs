@@ -40,5 +40,6 @@ pub use crate::export::{Export, ExportFormat, Exporting, WeightType};
 #[cfg(feature = "hub")]
 pub use crate::hub::{Fetching, Hub};
 pub use crate::info::ModelInfo;
+pub use crate::template::ChatMarks;
 #[cfg(feature = "train")]
 pub use crate::train::{BaseModel, BaseModelReport, LocalTrainer};

@@ -24,6 +24,7 @@ use crate::model::{LoadedModel, read_config};
 pub(crate) use crate::models::embedded::BASE_FILES;
 use crate::models::memory::Memory;
 use crate::models::place::{GGUF, LINK, Place};
+use crate::template::{ChatMarks, ChatTemplate};
 
 /// Finds models by id, and keeps the latest used ones in memory.
 #[derive(Debug)]
@@ -230,6 +231,13 @@ impl Models {
             }
         }
         Ok(adapters)
+    }
+
+    /// What stands around messages.
+    pub(crate) fn chat_marks(&self, id: &ModelId) -> Result<Option<ChatMarks>> {
+        let files = self.files(id)?;
+        let base = self.base_of(&files)?.map(|(_, base)| base);
+        Ok(ChatTemplate::load(&base.unwrap_or(files))?.marks())
     }
 
     /// Writes a whole model elsewhere.

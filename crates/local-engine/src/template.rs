@@ -8,6 +8,7 @@
 mod budget;
 mod filters;
 mod functions;
+mod marks;
 mod methods;
 mod operators;
 mod print;
@@ -23,6 +24,7 @@ use minijinja::machinery::parse;
 use openai_api::ApiError;
 use serde_json::{Map, Value as Json};
 
+pub use self::marks::ChatMarks;
 use crate::error::{Error, Result};
 use crate::files::{ModelFiles, TOKENIZER_CONFIG};
 use crate::template::budget::{Fault, Outcome};

@@ -91,13 +91,7 @@ async fn to_vllm(context: &Context, id: ModelId, args: Deploy) -> Result<Outcome
 
 async fn to_ollama(context: &Context, id: ModelId, args: Deploy) -> Result<Outcome> {
     let info = info(context, &id).await?;
-    let template = match &args.template {
-        None => None,
-        Some(path) => Some(
-            std::fs::read_to_string(path)
-                .with_context(|| format!("could not read {}", path.display()))?,
-        ),
-    };
+    let template = template(context, &info, &args).await?;
     // It goes with the files in it, whatever happens.
     let draft = tempfile::Builder::new()
         .prefix(".deploy-")
@@ -133,6 +127,31 @@ async fn to_ollama(context: &Context, id: ModelId, args: Deploy) -> Result<Outco
     let body = json!({"model": id, "to": "ollama", "url": url, "name": name});
     context.output.either(|| body, || format!("{name} is served at {url}"))?;
     Ok(Outcome::Done)
+}
+
+/// The prompt template, in Ollama's language: the one that was named, or one made of what the model's
+/// own puts around messages.
+///
+/// Ollama knows the templates of many models that call tools, and does more with those.
+async fn template(context: &Context, info: &ModelInfo, args: &Deploy) -> Result<Option<String>> {
+    if let Some(path) = &args.template {
+        let read = std::fs::read_to_string(path);
+        return Ok(Some(read.with_context(|| format!("could not read {}", path.display()))?));
+    }
+    if args.from.is_some() {
+        return Ok(None);
+    }
+    let id = info.id.clone();
+    let marks = match info.calls_tools {
+        true => None,
+        false => on_engine(context, move |engine| engine.chat_marks(&id)).await?,
+    };
+    if marks.is_none() {
+        let note = "note: Ollama chooses the prompt template by the model's own, if it knows that; \
+                    `ollama show --template` tells which, and --template sets one";
+        context.output.note(note);
+    }
+    Ok(marks.as_ref().map(ollama::template))
 }
 
 async fn info(context: &Context, id: &ModelId) -> Result<ModelInfo> {

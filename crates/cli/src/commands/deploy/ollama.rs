@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use futures_util::TryStreamExt as _;
+use local_engine::ChatMarks;
 use openai_api::{Client, FormFile, Method, ModelId};
 use ring::digest::{self, SHA256};
 use serde::Deserialize;
@@ -79,6 +80,30 @@ pub(super) async fn create(
 /// The name that an id has there, where no more than one colon may be in it.
 pub(super) fn name_of(id: &ModelId) -> String {
     id.as_str().replace([':', '~'], "-").to_lowercase()
+}
+
+/// A template that writes the same around messages, in the language of Go's `text/template`.
+pub(super) fn template(marks: &ChatMarks) -> String {
+    // A text in quotes keeps its line breaks, and is written the same way in JSON.
+    let quoted = |text: &str| match text {
+        "" => String::new(),
+        text => format!("{{{{ {} }}}}", Value::from(text)),
+    };
+    let roles = [
+        ("system", marks.system.as_ref()),
+        ("user", Some(&marks.user)),
+        ("assistant", Some(&marks.assistant)),
+    ];
+    let mut messages = String::new();
+    for (role, marks) in roles {
+        if let Some([before, after]) = marks {
+            let (before, after) = (quoted(before), quoted(after));
+            messages.push_str(&format!(
+                "{{{{ if eq .Role \"{role}\" }}}}{before}{{{{ .Content }}}}{after}{{{{ end }}}}"
+            ));
+        }
+    }
+    format!("{{{{ range .Messages }}}}{messages}{{{{ end }}}}{}", quoted(&marks.answer))
 }
 
 fn read(line: &[u8], last: &mut String, note: &mut dyn FnMut(String)) -> Result<()> {
@@ -248,6 +273,22 @@ mod tests {
             told.starts_with("could not send model.gguf: ") && told.contains("digest mismatch"),
             "{told}"
         );
+    }
+
+    #[test]
+    fn a_template_writes_each_message_for_itself() {
+        let home = tempfile::tempdir().unwrap();
+        let engine = local_engine::Engine::open(home.path()).unwrap();
+        let mut marks = engine.chat_marks(&"attune-tiny".into()).unwrap().unwrap();
+        marks.system = None;
+        marks.answer = "<|assistant|>\n\"".to_owned();
+        let expected = concat!(
+            r#"{{ range .Messages }}"#,
+            r#"{{ if eq .Role "user" }}{{ "<|user|>" }}{{ .Content }}{{ "<|end|>" }}{{ end }}"#,
+            r#"{{ if eq .Role "assistant" }}{{ "<|assistant|>" }}{{ .Content }}{{ "<|end|>" }}{{ end }}"#,
+            r#"{{ end }}{{ "<|assistant|>\n\"" }}"#,
+        );
+        assert_eq!(template(&marks), expected);
     }
 
     #[test]
