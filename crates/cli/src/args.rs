@@ -165,6 +165,9 @@ pub(crate) enum ModelsCommand {
         /// The branch, tag or commit to take from the hub [default: main].
         #[arg(long, value_name = "REVISION")]
         revision: Option<String>,
+        /// The one file to take from the hub, in the format of GGUF.
+        #[arg(long, value_name = "FILE")]
+        file: Option<String>,
     },
     /// Check a model of the embedded engine, and tell what it is.
     Info {

@@ -117,7 +117,37 @@ impl Hub {
         revision: &str,
         progress: &mut dyn FnMut(Fetching<'_>),
     ) -> Result<PathBuf> {
-        let model = Fetch { hub: self, name, revision };
+        self.fetch_wanted(Fetch { hub: self, name, revision, wanted: Wanted::Model }, progress)
+    }
+
+    /// Fetches one file of a model, such as one in the format of GGUF, and gives its path.
+    ///
+    /// `file` is its path in the model's repository. All else is as with [`fetch`](Self::fetch).
+    ///
+    /// # Errors
+    ///
+    /// As [`fetch`](Self::fetch); [`Error::Hub`] also if there is no such file, with those in GGUF.
+    pub fn fetch_file(
+        &self,
+        name: &str,
+        revision: &str,
+        file: &str,
+        progress: &mut dyn FnMut(Fetching<'_>),
+    ) -> Result<PathBuf> {
+        let model = Fetch { hub: self, name, revision, wanted: Wanted::File(file) };
+        if !is_plain_path(file) {
+            return Err(model.wrong(format!("has no file {file:?}, which is no path of one")));
+        }
+        Ok(self.fetch_wanted(model, progress)?.join(file))
+    }
+
+    /// Fetches what is wanted, and gives the folder that it is in.
+    fn fetch_wanted(
+        &self,
+        model: Fetch<'_>,
+        progress: &mut dyn FnMut(Fetching<'_>),
+    ) -> Result<PathBuf> {
+        let Fetch { name, revision, .. } = model;
         if !is_name(name) || !is_plain_path(revision) {
             return Err(model.wrong("is no name of a model on the hub, which is like ORG/NAME"));
         }
@@ -180,6 +210,16 @@ struct Fetch<'a> {
     hub: &'a Hub,
     name: &'a str,
     revision: &'a str,
+    wanted: Wanted<'a>,
+}
+
+/// What of a model is fetched.
+#[derive(Clone, Copy)]
+enum Wanted<'a> {
+    /// What the engine reads of a folder.
+    Model,
+    /// One file.
+    File(&'a str),
 }
 
 impl Fetch<'_> {
@@ -193,11 +233,15 @@ impl Fetch<'_> {
         let named = fs::read_to_string(self.folder().join("refs").join(self.revision)).ok();
         let commit = named.as_deref().map_or(self.revision, str::trim);
         let folder = self.folder().join("snapshots").join(commit);
-        (is_plain(commit) && folder.join(CONFIG).exists()).then_some(folder)
+        let file = match self.wanted {
+            Wanted::Model => CONFIG,
+            Wanted::File(file) => file,
+        };
+        (is_plain(commit) && folder.join(file).exists()).then_some(folder)
     }
 
     fn index(&self) -> Result<Index> {
-        let Self { hub, name, revision } = self;
+        let Self { hub, name, revision, .. } = self;
         let url = format!("{}/api/models/{name}/revision/{revision}", hub.endpoint);
         let mut response = self.get(&url, None)?.last;
         let text = response.body_mut().read_to_string().map_err(|error| self.failed(error))?;
@@ -212,6 +256,14 @@ impl Fetch<'_> {
     /// The files that the engine reads.
     fn wanted<'i>(&self, index: &'i Index) -> Result<Vec<&'i str>> {
         let there = || index.siblings.iter().map(|sibling| sibling.rfilename.as_str());
+        let files: Vec<&str> = there().filter(|name| name.ends_with(".gguf")).collect();
+        if let Wanted::File(file) = self.wanted {
+            let found: Vec<&str> = there().filter(|name| *name == file).collect();
+            return match found.is_empty() {
+                false => Ok(found),
+                true => Err(self.wrong(format!("has no {file}; in GGUF it has {}", some(&files)))),
+            };
+        }
         let is_whole = there().any(|name| name == WEIGHTS);
         let is_shard = |name: &str| {
             let number = name.strip_prefix("model-").and_then(|it| it.strip_suffix(".safetensors"));
@@ -224,9 +276,10 @@ impl Fetch<'_> {
         };
         let wanted: Vec<&str> = there().filter(is_wanted).collect();
         if !wanted.iter().any(|name| [WEIGHTS, WEIGHTS_INDEX].contains(name)) {
-            return Err(self.wrong(
-                "has no model.safetensors; for one in GGUF, fetch the file and add it by its path",
-            ));
+            let files = some(&files);
+            let problem =
+                format!("has no model.safetensors; as single files in GGUF it has {files}");
+            return Err(self.wrong(problem));
         }
         Ok(wanted)
     }
@@ -407,6 +460,11 @@ impl Answer {
     fn last(&self, name: &str) -> Option<&str> {
         self.last.headers().get(name)?.to_str().ok()
     }
+}
+
+/// Names for people.
+fn some(names: &[&str]) -> String {
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
 /// Whether two URLs lead to the same port of the same host, in the same way.

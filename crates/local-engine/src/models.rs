@@ -194,8 +194,10 @@ impl Models {
         let Some(folder) = self.folder_of(id) else {
             return Err(Error::ModelName { name: id.to_string() });
         };
+        // A link to a file may have another name than that.
+        let is_gguf = path.extension().is_some_and(|extension| extension == "gguf");
         let path = path.canonicalize().map_err(Error::io("find", path))?;
-        if !path.is_dir() && path.extension().is_none_or(|extension| extension != "gguf") {
+        if !path.is_dir() && !is_gguf {
             return Err(Error::NotAModel { path });
         }
         if self.place(id)?.is_some() {

@@ -25,8 +25,8 @@ pub(crate) async fn run(context: &Context, args: Models) -> Result<Outcome> {
             export::run(context, id.into(), to, format, numbers).await
         }
         None | Some(ModelsCommand::List) => or_interrupted(list(context)).await,
-        Some(ModelsCommand::Add { model, name, revision }) => {
-            or_interrupted(add(context, model, name, revision)).await
+        Some(ModelsCommand::Add { model, name, revision, file }) => {
+            or_interrupted(add(context, model, name, revision, file)).await
         }
         Some(ModelsCommand::Info { id }) => or_interrupted(info(context, id.into())).await,
         Some(ModelsCommand::Remove { id, yes, force }) => {
@@ -73,14 +73,19 @@ async fn add(
     model: String,
     name: Option<String>,
     revision: Option<String>,
+    file: Option<String>,
 ) -> Result<Outcome> {
     let path = PathBuf::from(&model);
     let is_path = path.exists() || path.is_absolute() || model.starts_with('.');
-    if is_path && revision.is_some() {
-        let problem = "--revision is for models from the hub, and this one is a path";
+    if is_path && (revision.is_some() || file.is_some()) {
+        let problem = "--revision and --file are for models from the hub, and this one is a path";
         return Err(Usage(problem.to_owned()).into());
     }
-    let by_itself = if is_path { name_of(&path) } else { last_part(&model).to_owned() };
+    let by_itself = match &file {
+        Some(file) => name_of(Path::new(file)),
+        None if is_path => name_of(&path),
+        None => last_part(&model).to_owned(),
+    };
     let id = ModelId::new(name.unwrap_or(by_itself));
     let hub = if is_path { None } else { Some(hub(context)?) };
     let mut progress = Downloads { output: context.output, file: String::new(), bar: None };
@@ -89,7 +94,11 @@ async fn add(
             None => path,
             Some(hub) => {
                 let revision = revision.as_deref().unwrap_or("main");
-                hub.fetch(&model, revision, &mut |fetching| progress.show(fetching))?
+                let progress = &mut |fetching: Fetching<'_>| progress.show(fetching);
+                match &file {
+                    Some(file) => hub.fetch_file(&model, revision, file, progress)?,
+                    None => hub.fetch(&model, revision, progress)?,
+                }
             }
         };
         engine.add_model(&path, &id)

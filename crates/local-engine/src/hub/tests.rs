@@ -198,6 +198,28 @@ fn without_the_hub_what_is_kept_has_to_do() {
 }
 
 #[test]
+fn one_file_of_a_model_is_fetched_by_its_name() {
+    let cache = tempfile::tempdir().unwrap();
+    let (served, _store) = hub("", &sum());
+    let hub = Hub::new(cache.path()).with_endpoint(&served.url);
+    let fetch = |file: &str| hub.fetch_file("org/tiny", "main", file, &mut |_| {});
+    let path = fetch("model.safetensors").unwrap();
+    assert!(path.ends_with(Path::new("snapshots").join(COMMIT).join("model.safetensors")));
+    assert_eq!(fs::read(&path).unwrap(), WEIGHTS_BYTES);
+    assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    let error = fetch("b.gguf").unwrap_err().to_string();
+    assert!(error.ends_with("has no b.gguf; in GGUF it has none"), "{error}");
+    assert!(fetch("../b.gguf").unwrap_err().to_string().contains("is no path of one"));
+    let error = hub.fetch_file("org/gguf", "main", "b.gguf", &mut |_| {}).unwrap_err();
+    assert!(error.to_string().ends_with("in GGUF it has a.gguf"), "{error}");
+
+    let offline = hub.with_offline(true);
+    let kept = offline.fetch_file("org/tiny", "main", "model.safetensors", &mut |_| {});
+    assert_eq!(kept.unwrap(), path);
+    assert!(offline.fetch_file("org/tiny", "main", "config.json", &mut |_| {}).is_err());
+}
+
+#[test]
 fn what_the_hub_refuses_is_told_with_what_to_do() {
     let cache = tempfile::tempdir().unwrap();
     let (served, _store) = hub("", &sum());
@@ -208,7 +230,7 @@ fn what_the_hub_refuses_is_told_with_what_to_do() {
     };
     says("org/none", "is not on the hub; check the name");
     says("org/gated", "accept the model's terms there, and give your token");
-    says("org/gguf", "has no model.safetensors; for one in GGUF");
+    says("org/gguf", "has no model.safetensors; as single files in GGUF it has a.gguf");
     served.asked();
     for name in ["", "a/b/c", "../x", "a b", "org/.."] {
         says(name, "is no name of a model on the hub");

@@ -244,3 +244,20 @@ fn a_base_is_not_removed_from_under_its_adapters_unless_that_is_said() {
     // It stands on nothing now, and may be removed itself.
     models.remove(&"two".into()).unwrap();
 }
+
+#[cfg(unix)]
+#[test]
+fn a_link_to_a_file_of_another_name_is_a_model_in_one_file() {
+    use crate::export::ExportFormat;
+
+    let ((models, _home), folder) = (home(), tempfile::tempdir().unwrap());
+    let (blob, link) = (folder.path().join("blob"), folder.path().join("tiny.gguf"));
+    let export = Export::new(&blob).with_format(ExportFormat::Gguf);
+    let go_on = &mut |_| std::ops::ControlFlow::Continue(());
+    models.export(&"attune-tiny".into(), &export, go_on).unwrap();
+    std::os::unix::fs::symlink("blob", &link).unwrap();
+    assert!(matches!(models.add(&blob, &"x".into()), Err(Error::NotAModel { .. })));
+    let info = models.add(&link, &"x".into()).unwrap();
+    assert_eq!(info.path, Some(blob.canonicalize().unwrap()));
+    assert!(models.load(&"x".into()).is_ok());
+}
