@@ -72,8 +72,11 @@ impl Seen<'_> {
 /// What a row sees depends on its own sequence alone, to the bit.
 pub(crate) fn attention_few(heads: Heads, window: Option<usize>, seen: &[Seen<'_>]) -> Vec<f32> {
     let tasks: Vec<_> =
-        seen.iter().flat_map(|seen| (0..heads.query).map(move |head| (seen, head))).collect();
-    let one = |(seen, head): &(&Seen<'_>, usize)| rows::forward(heads, window, *head, seen);
+        seen.iter().flat_map(|seen| (0..heads.key).map(move |head| (seen, head))).collect();
+    let group = heads.group();
+    let one = |(seen, head): &(&Seen<'_>, usize)| {
+        rows::forward(heads, window, head * group..(head + 1) * group, seen)
+    };
     let work: usize = seen.iter().map(|seen| seen.queries.len() * seen.keys).sum();
     let parts: Vec<Vec<f32>> = if work <= SMALL {
         tasks.iter().map(one).collect()
@@ -81,10 +84,12 @@ pub(crate) fn attention_few(heads: Heads, window: Option<usize>, seen: &[Seen<'_
         tasks.par_iter().map(one).collect()
     };
     let mut out = Vec::new();
-    for (seen, parts) in seen.iter().zip(parts.chunks_exact(heads.query)) {
+    for (seen, parts) in seen.iter().zip(parts.chunks_exact(heads.key)) {
         let start = out.len();
         out.resize(start + seen.queries.len(), 0.0);
-        for (head, part) in parts.iter().enumerate() {
+        let of_head = seen.queries.len() / heads.query;
+        let parts = parts.iter().flat_map(|part| part.chunks_exact(of_head));
+        for (head, part) in parts.enumerate() {
             scatter(heads, &mut out[start..], (0, heads.query, head), part);
         }
     }
@@ -113,7 +118,7 @@ pub(crate) fn attention(
                 page: span.keys.len(),
                 keys: span.keys.len(),
             };
-            rows::forward(heads, window, *head, &seen)
+            rows::forward(heads, window, *head..head + 1, &seen)
         }
         _ => blocks::forward(heads, window, span, *head, (q, k, v)),
     };

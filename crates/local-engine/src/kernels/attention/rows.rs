@@ -4,43 +4,66 @@ use std::ops::Range;
 
 use super::Seen;
 use crate::config::Heads;
-use crate::kernels::lanes::{LANES, dot, softmax, wide};
+use crate::kernels::lanes::{LANES, softmax, wide};
 
 wide! {
-    /// What one head of some queries sees.
+    /// What some heads of some queries see, which look at the same head of keys: head by head.
+    ///
+    /// A page is read from memory once for all of them, and from the cache after that.
     pub(super) fn forward(
         heads: Heads,
         window: Option<usize>,
-        head: usize,
+        members: Range<usize>,
         seen: &Seen<'_>,
     ) -> Vec<f32> {
-        let (key_head, page) = (head / heads.group(), seen.page);
-        let queries = seen.queries.len() / (heads.query * heads.dim);
-        let mut weights = vec![0.0; seen.keys];
-        let mut part = vec![0.0; queries * heads.dim];
-        for (row, out) in part.chunks_exact_mut(heads.dim).enumerate() {
-            let visible = seen.visible(row, queries, window);
-            let weights = &mut weights[..visible.len()];
-            let query = &seen.queries[heads.at(row, heads.query, head)];
-            let mut place = weights.iter_mut();
-            for (nth, rows) in in_pages(visible.clone(), page) {
-                let [keys, _] = seen.pages[nth];
-                for (row, weight) in rows.zip(&mut place) {
-                    let key = &keys[heads.at(row, heads.key, key_head)];
-                    *weight = dot(query, key) * heads.scale();
+        let (key_head, page) = (members.start / heads.group(), seen.page);
+        let rows = seen.queries.len() / (heads.query * heads.dim);
+        let queries: Vec<(usize, Range<usize>)> = members
+            .flat_map(|head| (0..rows).map(move |row| (head, row)))
+            .map(|(head, row)| (head, seen.visible(row, rows, window)))
+            .collect();
+        let mut weights = vec![0.0; queries.len() * seen.keys];
+        for (nth, in_page) in in_pages(0..seen.keys, page) {
+            let ([keys, _], first) = (seen.pages[nth], nth * page);
+            for (i, (head, visible)) in queries.iter().enumerate() {
+                let query = &seen.queries[heads.at(i % rows, heads.query, *head)];
+                let part = within(visible, &in_page, first);
+                if part.is_empty() {
+                    continue;
                 }
-            }
-            softmax(weights);
-            let mut start = 0;
-            for (nth, rows) in in_pages(visible, page) {
-                let ([_, values], weights) = (seen.pages[nth], &weights[start..][..rows.len()]);
-                start += rows.len();
-                let first = heads.at(rows.start, heads.key, key_head).start;
-                add_rows(out, weights, &values[first..], heads.key * heads.dim);
+                let weights =
+                    &mut weights[i * seen.keys..][first + part.start..first + part.end];
+                let keys = &keys[heads.at(part.start, heads.key, key_head).start..];
+                scores(weights, query, keys, heads.key * heads.dim, heads.scale());
             }
         }
-        part
+        for (weights, (_, visible)) in weights.chunks_exact_mut(seen.keys).zip(&queries) {
+            softmax(&mut weights[visible.clone()]);
+        }
+        let mut out = vec![0.0; queries.len() * heads.dim];
+        for (nth, in_page) in in_pages(0..seen.keys, page) {
+            let ([_, values], first) = (seen.pages[nth], nth * page);
+            for (i, (_, visible)) in queries.iter().enumerate() {
+                let part = within(visible, &in_page, first);
+                if part.is_empty() {
+                    continue;
+                }
+                let weights = &weights[i * seen.keys..][first + part.start..first + part.end];
+                let values = &values[heads.at(part.start, heads.key, key_head).start..];
+                let out = &mut out[i * heads.dim..][..heads.dim];
+                add_rows(out, weights, values, heads.key * heads.dim);
+            }
+        }
+        out
     }
+}
+
+/// The rows of a page, which begins at `first`, that are visible.
+#[inline(always)]
+fn within(visible: &Range<usize>, in_page: &Range<usize>, first: usize) -> Range<usize> {
+    let start = visible.start.max(first + in_page.start) - first;
+    let end = visible.end.min(first + in_page.end).saturating_sub(first);
+    start..end.max(start)
 }
 
 /// The pages that hold these rows, and which of its rows each page has of them.
@@ -50,6 +73,31 @@ fn in_pages(rows: Range<usize>, page: usize) -> impl Iterator<Item = (usize, Ran
         let first = nth * page;
         (nth, rows.start.max(first) - first..rows.end.min(first + page) - first)
     })
+}
+
+/// How a query agrees with some keys, which begin `step` values after one another.
+#[inline(always)]
+fn scores(out: &mut [f32], query: &[f32], keys: &[f32], step: usize, scale: f32) {
+    let (parts, rest) = query.as_chunks::<LANES>();
+    let done = parts.len() * LANES;
+    // Vectors of sums are put aside and added up later: a compiler that sees both at once takes the
+    // vectors apart.
+    let mut sums = [[0.0_f32; LANES]; ASIDE];
+    for (out, keys) in out.chunks_mut(ASIDE).zip(keys.chunks(ASIDE * step)) {
+        for (sums, key) in sums[..out.len()].iter_mut().zip(keys.chunks(step)) {
+            let mut own = [0.0; LANES];
+            for (query, key) in parts.iter().zip(key.as_chunks::<LANES>().0) {
+                for lane in 0..LANES {
+                    own[lane] += query[lane] * key[lane];
+                }
+            }
+            *sums = own;
+        }
+        for ((out, sums), key) in out.iter_mut().zip(&sums).zip(keys.chunks(step)) {
+            let more: f32 = rest.iter().zip(&key[done..]).map(|(x, y)| x * y).sum();
+            *out = (sums.iter().sum::<f32>() + more) * scale;
+        }
+    }
 }
 
 /// Adds rows to `out`, each times its weight; they begin `step` values after one another.
@@ -76,5 +124,7 @@ fn add_rows(out: &mut [f32], weights: &[f32], rows: &[f32], step: usize) {
     }
 }
 
+/// So many keys are looked at before their sums are added up.
+const ASIDE: usize = 16;
 /// So many sums stay in registers while rows are added to them.
 const PART: usize = 4 * LANES;
