@@ -57,8 +57,8 @@ xflags::xflags! {
             /// speed of reading and answering. Takes half an hour; the first time
             /// ten minutes more, since llama.cpp is built.
             cmd engine {
-                /// One round: a first impression, not a result.
-                optional --quick
+                /// How many rounds: 5 unless set. One is a first impression, not a result.
+                optional --rounds count: usize
                 /// Only what training costs.
                 optional --training
                 /// Only how fast it answers.

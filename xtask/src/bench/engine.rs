@@ -23,7 +23,7 @@ pub(crate) fn measure(
     mut tell: impl FnMut(Section),
 ) -> Result<()> {
     let rig = Rig::build(sh, workspace)?;
-    let rounds = if flags.quick { 1 } else { 5 };
+    let rounds = flags.rounds.unwrap_or(5).max(1);
     let all = flags.training == flags.answers;
     if all || flags.answers {
         tell(answers::measure(&rig, rounds)?);

@@ -200,4 +200,4 @@ const FIGURES: [Figure; 13] = [
 
 const PROMPT: &str = "128";
 const ANSWER: &str = "64";
-const COUNT: &str = "4";
+const COUNT: &str = "3";

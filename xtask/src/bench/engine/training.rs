@@ -102,4 +102,4 @@ const DATA: [Data; 2] = [
     Data { file: "all.jsonl", told: "all learned" },
 ];
 const THREADS: [usize; 2] = [1, 2];
-const STEPS: &str = "4";
+const STEPS: &str = "3";
