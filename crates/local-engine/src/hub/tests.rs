@@ -1,9 +1,12 @@
 //! The hub as a few lines over a socket: what is fetched, kept, gone on with and told.
 
 use std::collections::HashMap;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
+
+use ring::digest;
 
 use super::*;
 
