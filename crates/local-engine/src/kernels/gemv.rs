@@ -1,16 +1,18 @@
 //! Products of stored matrices with a few rows, as in decoding.
 //!
 //! Each weight is read once from where it lies, whatever type it is of. What quantised weights are
-//! multiplied by is rounded to eight bits first, in groups of 32 with a scale each, as llama.cpp
-//! does, so that most of the work is on small whole numbers. A result depends on its own row of the
+//! multiplied by is rounded to eight bits first, in groups of 32 with a scale each, or of 256 for
+//! types with a K, as llama.cpp does, so that most of the work is on small whole numbers. A result depends on its own row of the
 //! matrix and its own row of `x` alone: not on how many there are, nor on the number of threads.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+mod input;
 
 use rayon::prelude::*;
 
-use super::lanes::{LANES, dot, wide};
+use self::input::Input;
+use super::lanes::dot;
 use crate::matmul::{View, product};
 use crate::quant::{Dtype, dequantize};
 
@@ -89,87 +91,6 @@ pub(crate) fn widen(dtype: Dtype, blocks: &[u8], out: &mut [f32]) {
     dequantize(dtype, blocks, out);
 }
 
-/// What a matrix is multiplied by.
-enum Input<'x> {
-    Floats(&'x [f32]),
-    /// For weights that are quantised.
-    Groups(Vec<Group>),
-}
-
-impl<'x> Input<'x> {
-    fn new(dtype: Dtype, x: &'x [f32], cols: usize) -> Self {
-        match dtype {
-            Dtype::F32 | Dtype::F16 | Dtype::Bf16 => Self::Floats(x),
-            _ => {
-                debug_assert!(cols.is_multiple_of(GROUP));
-                Self::Groups(rounded(x))
-            }
-        }
-    }
-
-    /// The values that the products are of.
-    fn values(&self) -> Vec<f32> {
-        match self {
-            Self::Floats(x) => x.to_vec(),
-            Self::Groups(groups) => groups.iter().flat_map(Group::values).collect(),
-        }
-    }
-}
-
-/// Values rounded to eight bits.
-#[derive(Clone, Debug)]
-#[repr(C, align(16))]
-struct Group {
-    values: [i8; GROUP],
-    scale: f32,
-    /// The sum of the values, scaled, and that of each half of them.
-    sum: f32,
-    halves: [f32; 2],
-}
-
-impl Group {
-    #[inline(always)]
-    fn new(x: &[f32; GROUP]) -> Self {
-        let mut greatest = [0.0_f32; LANES];
-        for x in x.as_chunks::<LANES>().0 {
-            for lane in 0..LANES {
-                let size = x[lane].abs();
-                greatest[lane] = if size > greatest[lane] { size } else { greatest[lane] };
-            }
-        }
-        let greatest = greatest.iter().fold(0.0_f32, |a, b| if *b > a { *b } else { a });
-        let scale = greatest / 127.0;
-        let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
-        let mut group = Self { values: [0; GROUP], scale, sum: 0.0, halves: [0.0; 2] };
-        let mut whole = [0_i32; GROUP];
-        for i in 0..GROUP {
-            // Adding and taking away 1.5 · 2^23 rounds to a whole number.
-            const ROUND: f32 = 12_582_912.0;
-            whole[i] = ((x[i] * inverse + ROUND) - ROUND) as i32;
-            group.values[i] = whole[i] as i8;
-        }
-        for (sum, half) in group.halves.iter_mut().zip(whole.as_chunks::<{ GROUP / 2 }>().0) {
-            *sum = half.iter().sum::<i32>() as f32 * scale;
-        }
-        group.sum = group.halves[0] + group.halves[1];
-        group
-    }
-
-    fn values(&self) -> impl Iterator<Item = f32> {
-        self.values.iter().map(|it| f32::from(*it) * self.scale)
-    }
-}
-
-wide! {
-    fn rounded(x: &[f32]) -> Vec<Group> {
-        let mut groups = Vec::with_capacity(x.len() / GROUP);
-        for x in x.as_chunks().0 {
-            groups.push(Group::new(x));
-        }
-        groups
-    }
-}
-
 /// The products of some rows of a matrix with each row of the input, side by side.
 fn multiply(dtype: Dtype, matrix: &[u8], cols: usize, input: &Input<'_>, products: &mut [f32]) {
     #[cfg(target_arch = "x86_64")]
@@ -194,8 +115,6 @@ fn portable(dtype: Dtype, matrix: &[u8], cols: usize, input: &Input<'_>, product
 
 /// The most rows that go this way; for more, weights are better widened once for all of them.
 pub(crate) const FEW: usize = 8;
-/// How many values are rounded together.
-const GROUP: usize = 32;
 /// Rows of the matrix that one task takes.
 const ROWS: usize = 32;
 /// Rows of the matrix that are widened at once.
@@ -308,17 +227,5 @@ mod tests {
             let last = few_rows(dtype, &matrix[matrix.len() / rows * (rows - 1)..], cols, &x);
             prop_assert_eq!(together[rows * count - 1], last[count - 1]);
         }
-    }
-
-    #[test]
-    fn rounding_to_eight_bits_keeps_what_it_can() {
-        for seed in 0..100 {
-            let x = noise(seed, GROUP);
-            let group = Group::new(x[..].try_into().unwrap());
-            for (found, expected) in group.values().zip(&x) {
-                assert!((found - expected).abs() <= group.scale * 0.501);
-            }
-        }
-        assert_eq!(Group::new(&[0.0; GROUP]).values().sum::<f32>(), 0.0);
     }
 }

@@ -4,14 +4,16 @@
 //! eight, times values of at most 127 make pairs that fit into sixteen bits (`2 · 128 · 127`), and
 //! those are added up in 32 bits.
 
+mod blocks;
 mod groups;
 mod lanes;
 
 use std::arch::x86_64::*;
 
+use self::blocks::*;
 use self::groups::*;
 use self::lanes::*;
-use super::{GROUP, Group, Input};
+use super::input::{BLOCK, Block, GROUP, Group, Input};
 use crate::quant::Dtype;
 
 /// Whether the machine can run them.
@@ -49,10 +51,15 @@ pub(super) fn multiply(
                     Dtype::Q4_0 => q4_0(matrix, width, x, groups, products),
                     Dtype::Q4_1 => q4_1(matrix, width, x, groups, products),
                     Dtype::Q5_0 => q5_0(matrix, width, x, groups, products),
-                    Dtype::Q5_1 => q5_1(matrix, width, x, groups, products),
-                    Dtype::Q4K => q4_k(matrix, width, x, groups, products),
-                    Dtype::Q5K => q5_k(matrix, width, x, groups, products),
-                    _ => q6_k(matrix, width, x, groups, products),
+                    _ => q5_1(matrix, width, x, groups, products),
+                }
+            }
+            (_, Input::Blocks(x)) => {
+                let blocks = cols / BLOCK;
+                match dtype {
+                    Dtype::Q4K => q4_k(matrix, width, x, blocks, products),
+                    Dtype::Q5K => q5_k(matrix, width, x, blocks, products),
+                    _ => q6_k(matrix, width, x, blocks, products),
                 }
             }
         }
@@ -210,6 +217,32 @@ macro_rules! quantised {
     };
 }
 
+/// Declares a kernel for long blocks of so many bytes, whose products `add` adds to sums.
+macro_rules! long {
+    ($name:ident, $bytes:literal, $add:ident) => {
+        kernel!(
+            $name,
+            Block,
+            fn several<const N: usize>(row: &[u8], x: [&[Block]; N]) -> [f32; N] {
+                let mut sums = [_mm256_setzero_ps(); N];
+                let blocks = x[0].len();
+                for (i, weights) in row.as_chunks::<$bytes>().0[..blocks].iter().enumerate() {
+                    let mut values = [&x[0][i]; N];
+                    for n in 0..N {
+                        values[n] = &x[n][i];
+                    }
+                    $add(weights, values, &mut sums);
+                }
+                let mut products = [0.0; N];
+                for n in 0..N {
+                    products[n] = total(sums[n]);
+                }
+                products
+            }
+        );
+    };
+}
+
 /// Declares how floats of so many bytes are widened.
 macro_rules! widen_floats {
     ($name:ident, $bytes:literal, $eight:ident, $one:expr) => {
@@ -251,9 +284,9 @@ quantised!(q4_0, 18, 1, unpack_q4_0, false);
 quantised!(q4_1, 20, 1, unpack_q4_1, false);
 quantised!(q5_0, 22, 1, unpack_q5_0, false);
 quantised!(q5_1, 24, 1, unpack_q5_1, false);
-quantised!(q4_k, 144, 8, unpack_q4_k, false);
-quantised!(q5_k, 176, 8, unpack_q5_k, false);
-quantised!(q6_k, 210, 8, unpack_q6_k, false);
+long!(q4_k, 144, add_q4_k);
+long!(q5_k, 176, add_q5_k);
+long!(q6_k, 210, add_q6_k);
 
 widen_floats!(widen_f32, 4, eight_f32, f32::from_le_bytes);
 widen_floats!(widen_f16, 2, eight_f16, |bytes| half::f16::from_le_bytes(bytes).to_f32());

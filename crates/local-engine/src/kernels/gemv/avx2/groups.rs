@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::lanes::{floats_of, load, load_16, load_i8};
-use crate::kernels::gemv::{GROUP, Group};
+use crate::kernels::gemv::input::{GROUP, Group};
 use crate::quant::scales;
 
 /// 32 weights: `scale · value + least`.
@@ -79,7 +79,8 @@ impl Weights {
         match self.least {
             Least::None => total,
             Least::All(least) => least.mul_add(x.sum, total),
-            Least::Halves([a, b]) => b.mul_add(x.halves[1], a.mul_add(x.halves[0], total)),
+            // Blocks of such weights are multiplied as a whole.
+            Least::Halves(_) => total,
         }
     }
 }
@@ -206,7 +207,7 @@ fn nibbles(bytes: &[u8; 16]) -> __m256i {
 /// The low half of each byte, or the high one.
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
-fn half_of(bytes: __m256i, which: usize) -> __m256i {
+pub(super) fn half_of(bytes: __m256i, which: usize) -> __m256i {
     let bytes = if which == 0 { bytes } else { _mm256_srli_epi16::<4>(bytes) };
     _mm256_and_si256(bytes, _mm256_set1_epi8(15))
 }
@@ -236,13 +237,13 @@ fn halves<const B: usize>(block: &[u8; B], at: usize) -> __m256 {
 
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
-fn half<const B: usize>(block: &[u8; B], at: usize) -> f32 {
+pub(super) fn half<const B: usize>(block: &[u8; B], at: usize) -> f32 {
     _mm256_cvtss_f32(halves(block, at))
 }
 
 /// `N` bytes of a block, from `AT` on.
 #[inline]
-fn part<const AT: usize, const N: usize, const B: usize>(block: &[u8; B]) -> &[u8; N] {
+pub(super) fn part<const AT: usize, const N: usize, const B: usize>(block: &[u8; B]) -> &[u8; N] {
     const { assert!(AT + N <= B, "the part lies within the block") };
     block[AT..].first_chunk().unwrap_or(&[0; N])
 }

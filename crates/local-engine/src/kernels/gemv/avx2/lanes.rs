@@ -53,6 +53,26 @@ pub(super) fn load_i8(values: &[i8; 32]) -> __m256i {
 
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
+pub(super) fn load_16_i16(values: &[i16; 16]) -> __m256i {
+    #[expect(unsafe_code, reason = "there is no safe way to see numbers as a vector")]
+    // SAFETY: both are 32 bytes, and any numbers are a vector.
+    unsafe {
+        transmute(*values)
+    }
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+pub(super) fn load_8_i16(values: &[i16; 8]) -> __m128i {
+    #[expect(unsafe_code, reason = "there is no safe way to see numbers as a vector")]
+    // SAFETY: both are 16 bytes, and any numbers are a vector.
+    unsafe {
+        transmute(*values)
+    }
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
 pub(super) fn load_16(bytes: &[u8; 16]) -> __m128i {
     #[expect(unsafe_code, reason = "there is no safe way to see bytes as a vector")]
     // SAFETY: both are 16 bytes, and any bytes are a vector.
