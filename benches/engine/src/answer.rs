@@ -34,27 +34,27 @@ pub(crate) async fn run(path: &str, asked: Asked) -> Result<Value> {
         let seeds = nth * asked.at_once..(nth + 1) * asked.at_once;
         let all = seeds.map(|seed| answer(&engine, &model, asked, seed));
         let times = future::try_join_all(all).await?;
-        let read = times.iter().map(|(read, _)| *read).max().context("nothing was asked")?;
-        let end = times.iter().map(|(_, end)| *end).max().context("nothing was asked")?;
-        first.get_or_insert((read - begun).as_secs_f64());
-        let rate = |tokens: u64, from: Instant, to: Instant| {
-            (tokens * asked.at_once) as f64 / (to - from).as_secs_f64()
-        };
+        // From when all prompts are read, what others have answered meanwhile left aside.
+        let read = times.iter().filter_map(|times| times.first()).max().context("no answer")?;
+        let end = times.iter().flatten().max().context("no answer")?;
+        let answered = times.iter().flatten().filter(|time| *time > read).count();
+        first.get_or_insert((*read - begun).as_secs_f64());
+        let prompts = asked.prompt as u64 * asked.at_once;
         answers.push(json!({
-            "prompt_tokens_per_s": rate(asked.prompt as u64, start, read),
-            "answer_tokens_per_s": rate(u64::from(asked.answer) - 1, read, end),
+            "prompt_tokens_per_s": prompts as f64 / (*read - start).as_secs_f64(),
+            "answer_tokens_per_s": answered as f64 / (*end - *read).as_secs_f64(),
         }));
     }
     Ok(json!({ "first_token_s": first, "answers": answers, "peak_kib": peak_kib()? }))
 }
 
-/// When the first token of an answer was there, and when the last.
+/// When each token of an answer was there.
 async fn answer(
     engine: &Engine,
     model: &ModelId,
     asked: Asked,
     seed: u64,
-) -> Result<(Instant, Instant)> {
+) -> Result<Vec<Instant>> {
     let mut rng = fastrand::Rng::with_seed(seed);
     // The template adds three.
     let text: String = (3..asked.prompt).map(|_| rng.char('A'..='Z')).collect();
@@ -63,18 +63,18 @@ async fn answer(
         .with_max_tokens(asked.answer);
     request.stream_options = Some(StreamOptions::with_usage());
     let mut stream = engine.stream(request).await?;
-    let (mut first, mut usage) = (None, None);
+    let (mut times, mut usage) = (Vec::new(), None);
     while let Some(chunk) = stream.try_next().await? {
         let delta = chunk.choices.first().map(|choice| &choice.delta);
         // The chunk with the role comes when the prompt is not read yet.
         let tells = delta.is_some_and(|it| it.role.is_none() && it.content.is_some());
         if tells {
-            first.get_or_insert_with(Instant::now);
+            times.push(Instant::now());
         }
         usage = chunk.usage.or(usage);
     }
     let usage = usage.context("what was used is not told")?;
     let tokens = (usage.prompt_tokens as usize, usage.completion_tokens as u32);
     ensure!(tokens == (asked.prompt, asked.answer), "{tokens:?} tokens were asked and answered");
-    Ok((first.context("there is no answer")?, Instant::now()))
+    Ok(times)
 }

@@ -90,6 +90,11 @@ impl LoadedModel {
         })
     }
 
+    /// Whether its weights are those of this base in memory.
+    pub(crate) fn stands_on(&self, base: &Self) -> bool {
+        Arc::ptr_eq(&self.table, &base.table)
+    }
+
     /// The same model with the adapter in these files.
     pub(crate) fn with_adapter(&self, files: &ModelFiles) -> Result<Self> {
         Ok(self.tuned(peft::read(files, self.network.config())?))

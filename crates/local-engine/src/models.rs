@@ -185,6 +185,12 @@ impl Models {
             return self.memory.take(id, || LoadedModel::load(&files));
         };
         let base = self.memory.take(&base, || LoadedModel::load(&base_files))?;
+        let adapter = self.memory.take(id, || base.with_adapter(&files))?;
+        if adapter.stands_on(&base) {
+            return Ok(adapter);
+        }
+        // It was made on a base that was loaded anew since, or is another one by now.
+        self.memory.forget(id);
         self.memory.take(id, || base.with_adapter(&files))
     }
 

@@ -23,8 +23,9 @@ pub enum Tuning {
 
 /// A low-rank adapter ([Hu et al. 2021](https://arxiv.org/abs/2106.09685)).
 ///
-/// Names and defaults are those of PEFT's `LoraConfig`, but for `alpha` and `target_modules`: PEFT
-/// has 8, and modules that depend on the model.
+/// Defaults are those of PEFT's `LoraConfig`, but for `alpha`, which is 8 there, and
+/// `target_modules`, which depend on the model there. PEFT's names for the first three, `r`,
+/// `lora_alpha` and `lora_dropout`, are read as well.
 ///
 /// # Examples
 ///
@@ -37,15 +38,18 @@ pub enum Tuning {
 /// assert!(job.check().is_ok());
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Lora {
     /// The rank of the adapter's matrices, at least 1; 8 unless set.
+    #[serde(alias = "r")]
     pub rank: u32,
     /// What the adapter's output is multiplied by, times the rank; above 0, 16 unless set.
+    #[serde(alias = "lora_alpha")]
     pub alpha: f64,
     /// The share of its inputs that it does not see in training, at least 0 and below 1; 0 unless
     /// set.
+    #[serde(alias = "lora_dropout")]
     pub dropout: f64,
     /// The modules that it stands beside, such as `q_proj`; all linear ones if there are none.
     pub target_modules: Vec<String>,

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use local_engine::ModelInfo;
 use openai_api::{Client, ClientBuilder, ModelId};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::Outcome;
 use crate::args::{Deploy, Format, Target};
@@ -114,7 +114,7 @@ async fn to_ollama(context: &Context, id: ModelId, args: Deploy) -> Result<Outco
         from: args.from.as_deref(),
         files: &files,
         template: template.as_deref(),
-        parameters: args.parameters.iter().cloned().collect::<Map<String, Value>>(),
+        parameters: ollama::parameters(&args.parameters),
     };
     let output = context.output;
     let outcome = or_interrupted(async {
@@ -167,8 +167,8 @@ async fn whole_file(
     draft: &Path,
 ) -> Result<Option<PathBuf>> {
     let own = info.path.as_ref().filter(|path| {
-        let is_gguf = path.extension().is_some_and(|extension| extension == "gguf");
-        is_gguf && path.is_file() && args.numbers.is_none()
+        // A model that is one file is one in GGUF, whatever it is called.
+        path.is_file() && args.numbers.is_none()
     });
     if let Some(path) = own {
         return Ok(Some(path.clone()));
@@ -184,6 +184,20 @@ fn adapter_files(info: &ModelInfo) -> Result<Vec<(&'static str, PathBuf)>> {
     }
     let folder = absolute(info.path.as_deref())?;
     let names = ["adapter_config.json", "adapter_model.safetensors"];
+    let path = folder.join(names[0]);
+    let read =
+        std::fs::read(&path).with_context(|| format!("could not read {}", path.display()))?;
+    let config: Value =
+        serde_json::from_slice(&read).with_context(|| format!("{} is no JSON", path.display()))?;
+    let patterns = config["alpha_pattern"].as_object().is_some_and(|it| !it.is_empty());
+    let scaled = ["use_rslora", "use_dora"].into_iter().find(|name| config[name] == true);
+    if let Some(field) = scaled.or(patterns.then_some("alpha_pattern")) {
+        bail!(
+            "{} has {field}, which Ollama does not know of an adapter; leave out --from, and the \
+             whole model is sent",
+            info.id
+        );
+    }
     Ok(names.into_iter().map(|name| (name, folder.join(name))).collect())
 }
 

@@ -41,7 +41,8 @@ models! {
     q5_1_is_as_in_llama_cpp: "llama-q5_1" within 5e-2 and 5e-2,
     q4_k_is_as_in_llama_cpp: "llama-q4_k" within 5e-2 and 5e-2,
     q5_k_and_qwen_2_are_as_in_llama_cpp: "qwen2-q5_k" within 5e-2 and 5e-2,
-    q6_k_is_as_in_llama_cpp: "llama-q6_k" within 5e-2 and 8e-2,
+    // There llama.cpp is off by as much itself.
+    q6_k_is_as_in_llama_cpp: "llama-q6_k" within 6e-2 and 5e-2,
 }
 
 /// Compares the tokens of a prompt, and the logits after each token of it and of some more.

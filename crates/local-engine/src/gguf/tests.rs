@@ -297,3 +297,20 @@ proptest! {
         let _ = load([&b"GGUF\x03\0\0\0"[..], &rest].concat());
     }
 }
+
+#[test]
+fn what_begins_a_text_is_in_the_tokenizer_where_the_file_says_so() {
+    let processor = |writer: &Writer| {
+        let gguf = open(writer.bytes()).unwrap();
+        let file = gguf.file("tokenizer.json").unwrap().unwrap();
+        let json: serde_json::Value = serde_json::from_slice(&file).unwrap();
+        json["post_processor"].clone()
+    };
+    assert!(processor(&model()).is_null());
+    let begun = model().number("tokenizer.ggml.bos_token_id", 4);
+    assert!(processor(&begun).is_null());
+    let begun = processor(&begun.pair("tokenizer.ggml.add_bos_token", 7, &[1]));
+    assert_eq!(begun["type"], "TemplateProcessing");
+    assert_eq!(begun["single"][0]["SpecialToken"]["id"], "<end>");
+    assert_eq!(begun["special_tokens"]["<end>"]["ids"], serde_json::json!([4]));
+}

@@ -63,9 +63,46 @@ impl Gguf {
                 return Err(self.wrong(format!("key {MODEL}"), problem));
             }
         };
+        tokenizer["post_processor"] = self.post_processor()?;
         tokenizer["version"] = "1.0".into();
         tokenizer["added_tokens"] = added.into();
         Ok(tokenizer)
+    }
+
+    /// What is put around a text that is no conversation: the tokens that begin and end it, where the
+    /// file says so, or llama.cpp does of its kind.
+    fn post_processor(&self) -> Result<Json> {
+        let begins = match self.text(MODEL)? {
+            Some("llama") => true,
+            _ => matches!(self.text(PRE)?, Some("llama-bpe" | "tekken")),
+        };
+        let (mut parts, mut tokens) = (Vec::new(), Map::new());
+        for (name, unless_said) in [("bos", begins), ("", false), ("eos", false)] {
+            if name.is_empty() {
+                parts.push(json!({"Sequence": {"id": "A", "type_id": 0}}));
+                continue;
+            }
+            let (flag, key) = (
+                format!("tokenizer.ggml.add_{name}_token"),
+                format!("tokenizer.ggml.{name}_token_id"),
+            );
+            let id = self.number(&key)?;
+            if let (true, Some(id)) = (self.flag(&flag)?.unwrap_or(unless_said), id) {
+                let text = self.token(&key, id)?;
+                parts.push(json!({"SpecialToken": {"id": text, "type_id": 0}}));
+                tokens.insert(text.to_owned(), json!({"id": text, "ids": [id], "tokens": [text]}));
+            }
+        }
+        if tokens.is_empty() {
+            return Ok(Json::Null);
+        }
+        let pair = [
+            json!({"Sequence": {"id": "A", "type_id": 0}}),
+            json!({"Sequence": {"id": "B", "type_id": 0}}),
+        ];
+        Ok(json!({
+            "type": "TemplateProcessing", "single": parts, "pair": pair, "special_tokens": tokens,
+        }))
     }
 
     fn byte_level(&self, vocab: Map<String, Json>) -> Result<Json> {
@@ -94,7 +131,6 @@ impl Gguf {
         Ok(json!({
             "normalizer": normalizer,
             "pre_tokenizer": pre_tokenizer,
-            "post_processor": null,
             "decoder": byte_level(true),
             "model": {"type": "BPE", "fuse_unk": false, "byte_fallback": false,
                       "ignore_merges": takes_whole_words, "vocab": vocab, "merges": merges},
@@ -132,7 +168,6 @@ impl Gguf {
         Ok(json!({
             "normalizer": {"type": "Sequence", "normalizers": normalizers},
             "pre_tokenizer": null,
-            "post_processor": null,
             "decoder": {"type": "Sequence", "decoders": decoders},
             "model": {"type": "BPE", "unk_token": unknown, "fuse_unk": true, "byte_fallback": true,
                       "ignore_merges": false, "vocab": vocab, "merges": merges},

@@ -57,6 +57,9 @@ impl Keep {
     ///
     /// They may be too much; see [`make_room`](Self::make_room).
     pub(crate) fn put(&self, model: &Identity, tokens: &[u32], pages: &[Arc<Page>]) {
+        if self.budget.load(Ordering::Relaxed) == 0 {
+            return;
+        }
         let mut shelf = self.lock();
         shelf.models.entry(*model.0).or_insert_with(|| Arc::downgrade(&model.0));
         let mut path = shelf.path(*model.0, tokens);

@@ -105,6 +105,7 @@ impl Seat<'_> {
         let mut state = table.lock();
         state.away -= usize::from(std::mem::take(&mut self.is_awaited));
         let number = state.enter(guest);
+        let _leave = Leave { table, number };
         loop {
             if let Some(served) = state.served.remove(&number) {
                 self.is_awaited = served.is_some();
@@ -222,6 +223,26 @@ impl Step {
 }
 
 /// A step under way. When it is over, or has broken down, the others are told.
+/// Takes a guest away whose thread breaks down, so that nobody waits for it, or works for it.
+struct Leave<'t> {
+    table: &'t Table,
+    number: u64,
+}
+
+impl Drop for Leave<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let mut state = self.table.lock();
+            state.waiting.remove(&self.number);
+            if state.served.remove(&self.number).is_some_and(|served| served.is_some()) {
+                state.away -= 1;
+            }
+            drop(state);
+            self.table.news.notify_all();
+        }
+    }
+}
+
 struct Running<'t> {
     table: &'t Table,
     step: Step,

@@ -65,6 +65,8 @@ pub(crate) struct Run<'a> {
     validation: &'a [Encoded],
     observer: &'a mut dyn Observer,
     begun: Instant,
+    /// The tokens that were gone through before that.
+    tokens_before: u64,
     pub(crate) place: Place,
     /// What was learned by the best epoch, where that is asked for.
     best: Vec<Vec<f32>>,
@@ -124,7 +126,8 @@ impl<'a> Run<'a> {
     ) -> Self {
         let (optimizer, begun) = (Optimizer::new(&learner), Instant::now());
         let place = Place { part: usize::MAX, ..Place::default() };
-        Self { learner, optimizer, validation, observer, begun, place, best: Vec::new() }
+        let (best, tokens_before) = (Vec::new(), 0);
+        Self { learner, optimizer, validation, observer, begun, tokens_before, place, best }
     }
 
     /// All that the rest of the run depends on.
@@ -141,6 +144,7 @@ impl<'a> Run<'a> {
     pub(crate) fn restore(&mut self, kept: Checkpoint) -> Result<()> {
         kept.restore(&mut self.learner, &mut self.optimizer)?;
         (self.place, self.best) = (kept.place, kept.best);
+        self.tokens_before = self.place.tokens;
         Ok(())
     }
 
@@ -295,7 +299,8 @@ impl<'a> Run<'a> {
                 metrics.train_loss = Some(loss);
                 metrics.learning_rate = Some(learning_rate);
                 metrics.gradient_norm = Some(self.optimizer.last_norm());
-                metrics.tokens_per_second = Some(place.tokens as f64 / seconds.max(1e-9));
+                let tokens = place.tokens - self.tokens_before;
+                metrics.tokens_per_second = Some(tokens as f64 / seconds.max(1e-9));
                 if self.observer.measured(metrics.clone()).is_break() {
                     return Ok(Ended::BrokenOff);
                 }
@@ -340,14 +345,12 @@ impl<'a> Run<'a> {
         let (Some(patience), Some(loss)) = (pace.early_stopping_patience, held_out) else {
             return false;
         };
-        match self.place.best {
-            Some(best) if best.loss <= loss => epoch - best.epoch >= patience,
-            _ => {
-                self.place.best = Some(Best { epoch, loss });
-                self.best = self.learner.tensors().map(|it| it.values().to_vec()).collect();
-                false
-            }
+        if loss.is_finite() && self.place.best.is_none_or(|best| loss < best.loss) {
+            self.place.best = Some(Best { epoch, loss });
+            self.best = self.learner.tensors().map(|it| it.values().to_vec()).collect();
         }
+        let best = self.place.best.map_or(0, |best| best.epoch);
+        epoch - best >= patience
     }
 
     /// Goes back to what the best epoch had learned.

@@ -72,7 +72,8 @@ fn extension<T: DeserializeOwned>(
     request: &CreateFineTuningJob,
     name: &'static str,
 ) -> Result<Option<T>, Failure> {
-    let Some(value) = request.extra.get(name) else { return Ok(None) };
+    let value = request.extra.get(name).filter(|value| !value.is_null());
+    let Some(value) = value else { return Ok(None) };
     T::deserialize(value)
         .map(Some)
         .map_err(|error| Failure::invalid(name, format!("cannot be read: {error}")))

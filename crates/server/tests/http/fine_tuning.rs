@@ -200,7 +200,7 @@ async fn what_is_trained_and_how_fast_may_be_said_beside_what_openai_knows() {
         (setup.upload(&[good("q", "a")]).await, setup.upload(&[good("v", "w")]).await);
     let request = json!({
         "model": "echo", "training_file": training, "validation_file": validation,
-        "tuning": {"lora": {"rank": 4, "target_modules": ["q_proj"]}},
+        "tuning": {"lora": {"r": 4, "target_modules": ["q_proj"]}},
         "pace": {"schedule": "linear", "early_stopping_patience": 2},
     });
     setup.api.post(JOBS, &request).await.ok();

@@ -83,6 +83,25 @@ pub(super) fn name_of(id: &ModelId) -> String {
 }
 
 /// A template that writes the same around messages, in the language of Go's `text/template`.
+/// The parameters as Ollama takes them: one that was named several times is a list, and `stop` always.
+pub(super) fn parameters(named: &[(String, Value)]) -> Map<String, Value> {
+    let mut all: Map<String, Value> = Map::new();
+    for (name, value) in named {
+        let values = all.entry(name.clone()).or_insert_with(|| Value::Array(Vec::new()));
+        if let Value::Array(values) = values {
+            // What reads like a number is a text there as well.
+            let is_text = name != "stop" || value.is_string();
+            values.push(if is_text { value.clone() } else { value.to_string().into() });
+        }
+    }
+    for (name, values) in &mut all {
+        if let (true, Some([value])) = (name != "stop", values.as_array().map(Vec::as_slice)) {
+            *values = value.clone();
+        }
+    }
+    all
+}
+
 pub(super) fn template(marks: &ChatMarks) -> String {
     // A text in quotes keeps its line breaks, and is written the same way in JSON.
     let quoted = |text: &str| match text {
@@ -219,6 +238,15 @@ mod tests {
 
     fn empty(status: u16) -> Reply {
         Reply::new(status, "text/plain", "")
+    }
+
+    #[test]
+    fn a_parameter_that_is_named_several_times_is_a_list_and_so_is_every_stop() {
+        let named = [("stop", json!("A")), ("top_k", json!(3)), ("stop", json!(7))];
+        let named = named.map(|(name, value)| (name.to_owned(), value));
+        let expected = json!({"stop": ["A", "7"], "top_k": 3});
+        assert_eq!(Value::Object(parameters(&named)), expected);
+        assert_eq!(Value::Object(parameters(&named[..1])), json!({"stop": ["A"]}));
     }
 
     #[tokio::test]

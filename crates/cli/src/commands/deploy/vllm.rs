@@ -11,7 +11,9 @@ use serde_json::json;
 
 /// Has a server load the adapter in a folder, which the server must see under this path.
 pub(super) async fn load(client: &Client, name: &str, path: &Path, replace: bool) -> Result<()> {
-    let is_there = client.models().await?.iter().any(|model| model.id.as_str() == name);
+    let models = client.models().await;
+    let models = models.context("the server lists no models; vLLM's --url ends with /v1")?;
+    let is_there = models.iter().any(|model| model.id.as_str() == name);
     if is_there && !replace {
         bail!("the server has a model {name} already; --replace puts this one in its place");
     }
@@ -21,8 +23,10 @@ pub(super) async fn load(client: &Client, name: &str, path: &Path, replace: bool
     }
     let load = json!({"lora_name": name, "lora_path": path});
     let loaded = client.post("load_lora_adapter").json(&load).bytes().await.map(drop);
+    let gone = if is_there { ", and the one before was taken away" } else { "" };
     let failed = format!(
-        "the server did not load the adapter; it must see {} under that path (--seen-as names another)",
+        "the server did not load the adapter{gone}; it must see {} under that path (--seen-as names \
+         another)",
         path.display()
     );
     told(loaded, &failed)
@@ -31,13 +35,16 @@ pub(super) async fn load(client: &Client, name: &str, path: &Path, replace: bool
 /// Says what to do where the server has no such endpoint.
 fn told(done: openai_api::Result<()>, failed: &str) -> Result<()> {
     let Err(error) = done else { return Ok(()) };
-    let status = error.as_api().map(|api| api.status);
-    let failed = match status {
-        Some(404 | 405) => {
+    // vLLM answers 404 to an adapter that it does not find, too, and then says so.
+    let has_endpoint = error
+        .as_api()
+        .is_none_or(|api| !matches!(api.status, 404 | 405) || api.message.contains("adapter"));
+    let failed = match has_endpoint {
+        false => {
             "the server loads no adapters; start vLLM with --enable-lora, and with \
              VLLM_ALLOW_RUNTIME_LORA_UPDATING=True in its environment"
         }
-        _ => failed,
+        true => failed,
     };
     Err(error).with_context(|| failed.to_owned())
 }
@@ -90,8 +97,8 @@ mod tests {
     #[tokio::test]
     async fn a_refusal_says_what_the_server_said_and_what_to_do() {
         let refused = json!({"object": "error", "message": "No adapter found for /models/ft~tiny",
-                             "type": "NotFoundError", "code": 400});
-        let (_, result) = loaded("tiny", false, vec![Reply::json(400, refused)]).await;
+                             "type": "NotFoundError", "code": 404});
+        let (_, result) = loaded("tiny", false, vec![Reply::json(404, refused)]).await;
         let told = crate::failure::chain(&result.unwrap_err());
         assert!(told.contains("must see /models/ft~tiny"), "{told}");
         assert!(told.contains("No adapter found for /models/ft~tiny"), "{told}");

@@ -77,8 +77,14 @@ pub(crate) async fn export(
         pressed = ctrl_c() => {
             pressed?;
             stop.store(true, Ordering::Relaxed);
-            // It may have been done all the same.
-            Ok(work.await.ok())
+            // It may have been done all the same, or have come to grief.
+            match work.await {
+                Ok(info) => Ok(Some(info)),
+                Err(error) => match error.downcast_ref::<local_engine::Error>() {
+                    Some(local_engine::Error::Stopped) => Ok(None),
+                    _ => Err(error),
+                },
+            }
         }
     }
 }

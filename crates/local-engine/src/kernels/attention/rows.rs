@@ -1,4 +1,4 @@
-//! Attention from a row or two, which are too few for products of matrices to pay.
+//! Attention from a few rows, which are too few for products of matrices to pay.
 
 use std::ops::Range;
 
