@@ -353,7 +353,7 @@ impl Delta<'_> {
         linear: &Linear,
         x: &[f32],
         grad: &[f32],
-        by_x: &mut [f32],
+        by_x: &mut Vec<f32>,
     ) -> Vec<Vec<f32>> {
         let Site { a, b, .. } = self.site;
         let ([to, rank], from) = ([b.rows(), b.width()], a.width());
@@ -385,7 +385,7 @@ impl Delta<'_> {
         let by_a = product(View::of(&by_inner, rank).transposed(), View::of(&seen, from));
         let (by_inner, a) = (View::of(&by_inner, rank), View::of(a.values(), from));
         if let Some(mask) = self.mask {
-            Place::of(by_x, from).adding().product(View::of(grad, to), weight);
+            linear.add_back(by_x, grad);
             let mut by_seen = product(by_inner, a);
             if let Some(scaled) = &scaled {
                 let more: Vec<f32> = scaled.iter().zip(grad).map(|(s, g)| s - g).collect();
@@ -393,7 +393,7 @@ impl Delta<'_> {
             }
             kernels::accumulate(by_x, &mask.apply(&by_seen));
         } else {
-            Place::of(by_x, from).adding().product(View::of(by_outer, to), weight);
+            linear.add_back(by_x, by_outer);
             Place::of(by_x, from).adding().product(by_inner, a);
         }
         [by_a, by_b].into_iter().chain(by_magnitude).collect()

@@ -195,18 +195,18 @@ impl Way<'_> {
         let config = &self.network.config;
         let (layer, heads, eps) = (&self.network.layers[place], config.heads, config.eps);
         let Step { x, plain, q, k, v, attended, middle, gate, up } = step;
-        let through = |module: Module, input: &[f32], grad: &[f32], by_input: &mut [f32]| {
+        let through = |module: Module, input: &[f32], grad: &[f32], by_input: &mut Vec<f32>| {
             self.linear_back(place, module, input, grad, by_input)
         };
 
         let inner = kernels::swiglu(&gate, &up);
-        let mut by_inner = vec![0.0; inner.len()];
+        let mut by_inner = Vec::new();
         let by_down = through(Module::Down, &inner, &by_output, &mut by_inner);
         drop(inner);
         let (by_gate, by_up) = kernels::swiglu_back(&gate, &up, &by_inner);
         drop((gate, up, by_inner));
         let mlp_normed = self.network.normed(&middle, &layer.mlp_norm);
-        let mut by_normed = vec![0.0; mlp_normed.len()];
+        let mut by_normed = Vec::new();
         let of_gate = through(Module::Gate, &mlp_normed, &by_gate, &mut by_normed);
         let of_up = through(Module::Up, &mlp_normed, &by_up, &mut by_normed);
         drop((mlp_normed, by_gate, by_up));
@@ -214,7 +214,7 @@ impl Way<'_> {
             kernels::rms_norm_back(&middle, layer.mlp_norm.values(), eps, &by_normed);
         let by_middle = kernels::sum(&by_output, &by_norm);
 
-        let mut by_attended = vec![0.0; attended.len()];
+        let mut by_attended = Vec::new();
         let of_o = through(Module::O, &attended, &by_middle, &mut by_attended);
         let (mut by_q, mut by_k, by_v) = kernels::attention_back(
             heads,
@@ -236,7 +236,7 @@ impl Way<'_> {
             }
         }
         let normed = self.network.normed(&x, &layer.attention_norm);
-        let mut by_normed = vec![0.0; normed.len()];
+        let mut by_normed = Vec::new();
         let of_q = through(Module::Q, &normed, &by_q, &mut by_normed);
         let of_k = through(Module::K, &normed, &by_k, &mut by_normed);
         let of_v = through(Module::V, &normed, &by_v, &mut by_normed);
@@ -261,7 +261,7 @@ impl Way<'_> {
         module: Module,
         input: &[f32],
         grad: &[f32],
-        by_input: &mut [f32],
+        by_input: &mut Vec<f32>,
     ) -> Gradients {
         let linear = self.network.layers[place].linear(module);
         match self.tuning {
@@ -281,11 +281,16 @@ impl Way<'_> {
 }
 
 impl Linear {
-    /// From the gradient of the output to that of the input, added to what came another way.
-    pub(super) fn add_back(&self, by_input: &mut [f32], grad: &[f32]) {
+    /// From the gradient of the output to that of the input, added to what came another way, if
+    /// something did.
+    pub(super) fn add_back(&self, by_input: &mut Vec<f32>, grad: &[f32]) {
         let (to, from) = (self.weight.rows(), self.weight.width());
-        let place = Place::of(by_input, from).adding();
-        place.product(View::of(grad, to), View::of(self.weight.values(), from));
+        let (grad, weight) = (View::of(grad, to), View::of(self.weight.values(), from));
+        if by_input.is_empty() {
+            *by_input = product(grad, weight);
+        } else {
+            Place::of(by_input, from).adding().product(grad, weight);
+        }
     }
 
     /// The gradients of the weight and of the bias, if there is one.

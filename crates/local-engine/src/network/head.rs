@@ -52,8 +52,8 @@ pub(crate) fn head_rows(vocabulary: usize, rows: usize) -> usize {
     rows.div_ceil(rows.div_ceil(most).max(1)).max(1)
 }
 
-/// How many logits there are at once: 64 MiB of them.
-const VALUES: usize = 16 << 20;
+/// How many logits there are at once: 32 MiB of them.
+const VALUES: usize = 8 << 20;
 /// With fewer rows, reading the head costs more than computing with it; with more, nothing is won.
 const LEAST: usize = 64;
 const MOST: usize = 512;
@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn chunks_of_rows_are_as_large_as_memory_allows_and_about_equal() {
         assert_eq!(head_rows(49_152, 129), 129);
-        assert_eq!(head_rows(49_152, 342), 171);
+        assert_eq!(head_rows(49_152, 342), 114);
         assert_eq!(head_rows(1 << 30, 100), 50);
         assert_eq!(head_rows(300, 4096), 512);
         assert_eq!(head_rows(300, 0), 1);
