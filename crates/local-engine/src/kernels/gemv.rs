@@ -188,7 +188,8 @@ mod tests {
 
         #[test]
         fn many_rows_and_few_differ_by_what_was_rounded(
-            dtype in any_dtype(), seed: u64, rows in 1_usize..600, count in 1..=FEW,
+            // A single product may be next to nothing, and then what was rounded is much of it.
+            dtype in any_dtype(), seed: u64, rows in 64_usize..600, count in 1..=FEW,
         ) {
             let cols = 256;
             let matrix = random_blocks(dtype, rows * cols, seed);
