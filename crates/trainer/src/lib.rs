@@ -13,7 +13,9 @@ mod jsonl;
 mod messages;
 mod pace;
 mod registry;
+pub mod scan;
 mod source;
+mod split;
 mod text;
 mod trainer;
 mod tuning;
@@ -30,6 +32,7 @@ pub use crate::job::{
 };
 pub use crate::pace::{Pace, Schedule};
 pub use crate::registry::{JobRecord, JobRegistry};
+pub use crate::split::{GroupedSplit, Side, Split};
 #[cfg(feature = "mock")]
 pub use crate::trainer::MockTrainer;
 pub use crate::trainer::{EventStream, Trainer, TrainerExt};
