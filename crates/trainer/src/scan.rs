@@ -6,10 +6,12 @@
 //! | module | finds |
 //! |---|---|
 //! | [`exact`] | texts that came before, word for word |
+//! | [`personal`] | personal data and secrets, and takes them out |
 //! | [`similar`] | texts that are nearly the same as one that came before |
 
 pub mod exact;
 mod hash;
+pub mod personal;
 pub mod similar;
 
 pub(crate) use crate::scan::hash::hash128;
