@@ -1,6 +1,6 @@
 //! What can go wrong, and what to do then.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use openai_api::{ApiError, ModelId};
 
@@ -278,6 +278,38 @@ impl Error {
     ) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { action, path, source }
+    }
+
+    /// The same of a file that is to lie elsewhere once it is whole.
+    pub(crate) fn moved(mut self, from: &Path, to: &Path) -> Self {
+        let moved = |file: &Path| match file.strip_prefix(from) {
+            Ok(rest) if rest.as_os_str().is_empty() => Some(to.to_owned()),
+            Ok(rest) => Some(to.join(rest)),
+            Err(_) => None,
+        };
+        match &mut self {
+            Self::Io { path, .. } => {
+                if let Some(place) = moved(path) {
+                    *path = place;
+                }
+            }
+            Self::Json { file, .. }
+            | Self::Config { file, .. }
+            | Self::Weights { file, .. }
+            | Self::Gguf { file, .. }
+            | Self::MissingTensor { file, .. }
+            | Self::StrayTensor { file, .. }
+            | Self::TensorShape { file, .. }
+            | Self::TensorType { file, .. }
+            | Self::Tokenizer { file, .. }
+            | Self::Template { file, .. } => {
+                if let Some(place) = moved(Path::new(file)) {
+                    *file = place.display().to_string();
+                }
+            }
+            _ => {}
+        }
+        self
     }
 
     /// Whether the same call may succeed when it is made again.

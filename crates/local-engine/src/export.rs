@@ -43,6 +43,9 @@ pub struct Export {
 pub enum ExportFormat {
     /// A folder with `config.json`, `model.safetensors`, the tokenizer and the chat template, as
     /// `transformers` and vLLM read it.
+    ///
+    /// More than 5 GB of weights lie in several files, `model-00001-of-00002.safetensors` and so on,
+    /// and `model.safetensors.index.json` says which tensor is in which.
     Folder,
     /// One file in the format of GGUF, as llama.cpp and Ollama read it.
     Gguf,
@@ -132,7 +135,7 @@ pub(crate) fn export(
             ExportFormat::Folder => ModelFiles::Folder(path.to_owned()),
             ExportFormat::Gguf => ModelFiles::Gguf(path.to_owned()),
         };
-        inspect(id.clone(), &files, None)
+        inspect(id.clone(), &files, None).map_err(|error| error.moved(path, &export.to))
     };
     let info = write(id, base, &whole, export, progress, &check)?;
     Ok(ModelInfo { path: Some(export.to.clone()), ..info })

@@ -34,26 +34,48 @@ pub(super) fn finish_file(draft: NamedTempFile, to: &Path) -> Result<()> {
     draft.persist_noclobber(to).map(drop).map_err(|error| match error.error.kind() {
         ErrorKind::AlreadyExists => Error::Exists { path: to.to_owned() },
         _ => Error::io("write", to)(error.error),
-    })
+    })?;
+    sync_names(above(to)).map_err(Error::io("write", to))
 }
 
+/// The files in it are on the disk already; what they are called is to be so too.
 pub(super) fn finish_folder(draft: TempDir, to: &Path) -> Result<()> {
     check_free(to)?;
-    fs::rename(draft.path(), to).map_err(Error::io("write", to))?;
+    let written = || {
+        for entry in fs::read_dir(draft.path())? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                sync_names(&entry.path())?;
+            }
+        }
+        sync_names(draft.path())?;
+        fs::rename(draft.path(), to)
+    };
+    written().map_err(Error::io("write", to))?;
     // It has another name now, and there is nothing to remove.
     let _ = draft.keep();
-    Ok(())
+    sync_names(above(to)).map_err(Error::io("write", to))
+}
+
+/// Waits until the names in a folder are on the disk.
+fn sync_names(folder: &Path) -> std::io::Result<()> {
+    // Elsewhere a folder cannot be opened as a file, and there is nothing of the kind to do.
+    if cfg!(unix) { fs::File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
 /// The folder that a place is in, if it has so much room.
 fn beside(to: &Path, needed: u64) -> Result<&Path> {
-    let parent = to.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let parent = parent.unwrap_or(Path::new("."));
+    let parent = above(to);
     parent.metadata().map_err(Error::io("find the folder", parent))?;
     match free(parent)? {
         Some(free) if free < needed => Err(Error::NoRoom { path: parent.to_owned(), needed, free }),
         _ => Ok(parent),
     }
+}
+
+fn above(to: &Path) -> &Path {
+    let parent = to.parent().filter(|parent| !parent.as_os_str().is_empty());
+    parent.unwrap_or(Path::new("."))
 }
 
 /// How many bytes may be written to a folder; `None` where that is not known.

@@ -6,7 +6,7 @@ use openai_api::ModelId;
 use serde_json::Value as Json;
 
 use crate::error::{Error, Result};
-use crate::export::weights::{Output, Part, Whole, count};
+use crate::export::weights::{Count, Output, Part, Whole, count};
 use crate::export::{Check, Export, Progress, WeightType, draft};
 use crate::files::{CONFIG, ModelFiles, TOKENIZER};
 use crate::gguf::{Marks, Metadata, Planned, Vocabulary, header, padding, place_of, stored_bytes};
@@ -52,9 +52,10 @@ pub(super) fn write(
     let file = draft::file(&export.to, head.len() as u64 + total)?;
     let mut writer = BufWriter::with_capacity(BUFFER, file.as_file());
     writer.write_all(&head).map_err(Error::io("write", &export.to))?;
-    let mut out = Output::new(&mut writer, &export.to, total, progress)?;
-    let pad = |out: &mut Output<'_>| {
-        let zeros = padding(out.done) as usize;
+    let mut count = Count::new(total, progress)?;
+    let mut out = Output { out: &mut writer, path: &export.to, count: &mut count };
+    let pad = |out: &mut Output<'_, '_>| {
+        let zeros = padding(out.count.done) as usize;
         out.write(&[0; 32][..zeros])
     };
     let mut bytes = Vec::new();

@@ -4,10 +4,11 @@ use std::fs;
 
 use super::*;
 use crate::error::Error;
-use crate::files::{CONFIG, TOKENIZER};
+use crate::files::{CONFIG, TOKENIZER, WEIGHTS_INDEX};
 use crate::model::LoadedModel;
 use crate::models::BASE_FILES;
 use crate::network::{Cache, Tuning};
+use crate::template::CHAT_TEMPLATE;
 
 fn write(to: &Path, weights: Option<WeightType>) -> Result<ModelInfo> {
     let settings = Export { weights, ..Export::new(to) };
@@ -173,6 +174,79 @@ fn a_configuration_says_what_its_weights_are_in() {
     let config: serde_json::Value = serde_json::from_slice(&config).unwrap();
     assert_eq!(config["torch_dtype"], "bfloat16");
     assert_eq!(config["hidden_size"], 160);
+}
+
+fn write_shards(to: &Path, most: u64) -> Result<ModelInfo> {
+    let (whole, settings) = (Whole::read(&BASE_FILES, None)?, Export::new(to));
+    let check = |path: &Path| inspect("tiny".into(), &ModelFiles::Folder(path.to_owned()), None);
+    let info = folder::write_shards(&BASE_FILES, &whole, &settings, most, &mut go_on, &check)?;
+    Ok(ModelInfo { path: Some(to.to_owned()), ..info })
+}
+
+#[test]
+fn many_weights_lie_in_several_files_with_an_index() {
+    const MOST: u64 = 300_000;
+    let place = tempfile::tempdir().unwrap();
+    let to = place.path().join("model");
+    let base = LoadedModel::load(&BASE_FILES).unwrap();
+    assert_eq!(logits(&load(&write_shards(&to, MOST).unwrap())), logits(&base));
+
+    let index = fs::read(to.join(WEIGHTS_INDEX)).unwrap();
+    let index: serde_json::Value = serde_json::from_slice(&index).unwrap();
+    let map = index["weight_map"].as_object().unwrap();
+    let mut sizes = std::collections::BTreeMap::<&str, Vec<u64>>::new();
+    let mut total = 0;
+    for (name, shape) in base.network.config().tensors() {
+        let bytes = shape.iter().product::<usize>() as u64 * 2;
+        total += bytes;
+        sizes.entry(map[&name].as_str().unwrap()).or_default().push(bytes);
+    }
+    assert_eq!(index["metadata"]["total_size"], total);
+    let count = sizes.len();
+    assert!(count > 2);
+    for (place, (name, sizes)) in sizes.iter().enumerate() {
+        assert_eq!(*name, format!("model-{:05}-of-{count:05}.safetensors", place + 1));
+        // One that is larger alone has a file of its own.
+        assert!(sizes.iter().sum::<u64>() <= MOST || sizes.len() == 1, "{name}: {sizes:?}");
+        let header = fs::metadata(to.join(name)).unwrap().len() - sizes.iter().sum::<u64>();
+        assert!((8..10_000).contains(&header), "{name}: {header}");
+    }
+    assert!(!to.join("model.safetensors").exists());
+}
+
+#[test]
+fn what_is_amiss_is_told_of_the_file_that_there_is() {
+    let (folder, home) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let source = folder.path().join("source");
+    write(&source, None).unwrap();
+    for (name, text) in [(TOKENIZER, "{"), (CHAT_TEMPLATE, "{% if %}"), (CONFIG, "[]")] {
+        let before = fs::read(source.join(name)).ok();
+        fs::write(source.join(name), text).unwrap();
+        let files = ModelFiles::Folder(source.clone());
+        for to in ["model", "model.gguf"] {
+            let settings = Export::new(home.path().join(to));
+            let error = export(&"tiny".into(), &files, None, &settings, &mut go_on).unwrap_err();
+            let expected = source.join(name).display().to_string();
+            assert!(error.to_string().starts_with(&expected), "{to}: {error}");
+        }
+        match before {
+            Some(before) => fs::write(source.join(name), before).unwrap(),
+            None => fs::remove_file(source.join(name)).unwrap(),
+        }
+    }
+    assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_draft_is_not_named_to_those_who_asked_for_something_else() {
+    let told = |file: &str| {
+        let error = Error::MissingTensor { file: file.to_owned(), tensor: "a".to_owned() };
+        let error = error.moved(Path::new("/models/.export-x1"), Path::new("/models/mine"));
+        error.to_string()
+    };
+    assert_eq!(told("/models/.export-x1/b.json"), "/models/mine/b.json has no tensor a");
+    assert_eq!(told("/models/.export-x1"), "/models/mine has no tensor a");
+    assert_eq!(told("/models/other"), "/models/other has no tensor a");
 }
 
 /// Rows whose halves lie side by side are read as they were.

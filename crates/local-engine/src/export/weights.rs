@@ -76,7 +76,7 @@ impl Whole {
     }
 
     /// Writes a tensor row by row.
-    pub(super) fn write(&self, part: &Part, out: &mut Output<'_>) -> Result<()> {
+    pub(super) fn write(&self, part: &Part, out: &mut Output<'_, '_>) -> Result<()> {
         let Part { name, shape, dtype, .. } = part;
         let Some(tensor) = self.tensors.get(name) else {
             return Err(Error::MissingTensor { file: self.file.clone(), tensor: name.clone() });
@@ -143,10 +143,26 @@ pub(super) fn count<'p>(
     counts
 }
 
-/// Where weights are written, and who is told how far that is.
-pub(super) struct Output<'a> {
-    out: &'a mut dyn Write,
-    path: &'a Path,
+/// Where weights are written.
+pub(super) struct Output<'o, 'a> {
+    pub(super) out: &'o mut dyn Write,
+    /// What is said to have failed if that fails.
+    pub(super) path: &'o Path,
+    pub(super) count: &'o mut Count<'a>,
+}
+
+impl Output<'_, '_> {
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        self.out.write_all(bytes).map_err(Error::io("write", self.path))?;
+        self.count.add(bytes.len() as u64)
+    }
+}
+
+/// How far the writing is, and who is told.
+pub(super) struct Count<'a> {
     progress: &'a mut Progress<'a>,
     pub(super) done: u64,
     total: u64,
@@ -154,24 +170,15 @@ pub(super) struct Output<'a> {
     told: u64,
 }
 
-impl<'a> Output<'a> {
-    pub(super) fn new(
-        out: &'a mut dyn Write,
-        path: &'a Path,
-        total: u64,
-        progress: &'a mut Progress<'a>,
-    ) -> Result<Self> {
-        let mut output = Self { out, path, progress, done: 0, total, told: 0 };
-        output.tell()?;
-        Ok(output)
+impl<'a> Count<'a> {
+    pub(super) fn new(total: u64, progress: &'a mut Progress<'a>) -> Result<Self> {
+        let mut count = Self { progress, done: 0, total, told: 0 };
+        count.tell()?;
+        Ok(count)
     }
 
-    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        if bytes.is_empty() {
-            return Ok(());
-        }
-        self.out.write_all(bytes).map_err(Error::io("write", self.path))?;
-        self.done += bytes.len() as u64;
+    fn add(&mut self, bytes: u64) -> Result<()> {
+        self.done += bytes;
         if self.done - self.told >= OFTEN || self.done == self.total {
             self.tell()?;
         }
