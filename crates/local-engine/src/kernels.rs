@@ -14,7 +14,7 @@ mod norm;
 mod swiglu;
 
 #[cfg(feature = "train")]
-pub(crate) use self::attention::attention_back;
+pub(crate) use self::attention::{AttentionBack, attention_back};
 pub(crate) use self::attention::{Seen, Span, attention, attention_few};
 pub(crate) use self::gemv::{FEW, few_rows, many_rows, widen};
 use self::lanes::{add_scaled, dot};
@@ -27,12 +27,14 @@ pub(crate) use self::norm::rms_norm;
 pub(crate) use self::norm::rms_norm_back;
 pub(crate) use self::swiglu::swiglu;
 #[cfg(feature = "train")]
-pub(crate) use self::swiglu::swiglu_back;
+pub(crate) use self::swiglu::swiglu_slopes;
 
-/// `x + y`
+/// `y *= x`
 #[cfg(feature = "train")]
-pub(crate) fn sum(x: &[f32], y: &[f32]) -> Vec<f32> {
-    x.iter().zip(y).map(|(x, y)| x + y).collect()
+pub(crate) fn multiply(y: &mut [f32], x: &[f32]) {
+    for (y, x) in y.iter_mut().zip(x) {
+        *y *= x;
+    }
 }
 
 /// `y += x`

@@ -1,7 +1,7 @@
 //! The network: a decoder-only transformer of the Llama architecture and its kin.
 
 #[cfg(feature = "train")]
-use std::ops::Range;
+use std::{borrow::Cow, ops::Range};
 
 use crate::config::{Config, Module};
 use crate::error::{Error, Result};
@@ -68,15 +68,16 @@ impl Linear {
     /// `x · weightᵀ`
     #[cfg(feature = "train")]
     fn product(&self, x: &[f32]) -> Vec<f32> {
-        self.weight.product(x)
+        if x.is_empty() { Vec::new() } else { self.weight.product(x) }
     }
 
-    /// `x · weightᵀ + bias`, and what an adapter adds.
+    /// `x · weightᵀ + bias`, and what an adapter adds; `low` becomes what that makes of `x` between
+    /// its two matrices.
     #[cfg(feature = "train")]
-    fn apply(&self, x: &[f32], delta: Option<Delta<'_>>) -> Vec<f32> {
+    fn apply(&self, x: &[f32], delta: Option<Delta<'_>>, low: &mut Vec<f32>) -> Vec<f32> {
         let mut y = self.product(x);
         if let Some(delta) = delta {
-            delta.apply(self, x, &mut y);
+            *low = delta.apply(self, x, &mut y);
         }
         self.add_bias(&mut y);
         y
@@ -173,7 +174,7 @@ impl Network {
         x
     }
 
-    /// Runs one layer: what happened in it, and what comes out.
+    /// Runs one layer: what happened in it, and what comes out, of some rows if only those matter.
     #[cfg(feature = "train")]
     fn layer(
         &self,
@@ -181,14 +182,20 @@ impl Network {
         x: Vec<f32>,
         angles: &Angles,
         tuning: Option<Tuning<'_>>,
+        rows: Option<&[usize]>,
         attend: &mut Attend<'_>,
     ) -> (Step, Vec<f32>) {
         let (layer, heads) = (&self.layers[index], self.config.heads);
-        let delta = |module| tuning.and_then(|tuning| tuning.at(index, module));
+        let mut lows = Lows::default();
+        let mut apply = |module: Module, x: &[f32]| {
+            let delta = tuning.and_then(|tuning| tuning.at(index, module));
+            layer.linear(module).apply(x, delta, &mut lows[module as usize])
+        };
         let normed = self.normed(&x, &layer.attention_norm);
-        let mut q = layer.q.apply(&normed, delta(Module::Q));
-        let mut k = layer.k.apply(&normed, delta(Module::K));
-        let v = layer.v.apply(&normed, delta(Module::V));
+        let mut q = apply(Module::Q, &normed);
+        let mut k = apply(Module::K, &normed);
+        let v = apply(Module::V, &normed);
+        drop(normed);
         let mut plain = None;
         if let Some([q_norm, k_norm]) = &layer.head_norms {
             let (new_q, new_k) = (self.normed(&q, q_norm), self.normed(&k, k_norm));
@@ -197,13 +204,17 @@ impl Network {
         angles.rotate(&mut q, heads.query * heads.dim, 1.0);
         angles.rotate(&mut k, heads.key * heads.dim, 1.0);
         let attended = attend(index, &q, &k, &v);
-        let middle = kernels::sum(&x, &layer.o.apply(&attended, delta(Module::O)));
+        let attended = chosen(&attended, heads.query * heads.dim, rows);
+        let mut middle = apply(Module::O, &attended);
+        drop(attended);
+        kernels::accumulate(&mut middle, &chosen(&x, self.config.hidden, rows));
         let mlp_normed = self.normed(&middle, &layer.mlp_norm);
-        let gate = layer.gate.apply(&mlp_normed, delta(Module::Gate));
-        let up = layer.up.apply(&mlp_normed, delta(Module::Up));
-        let inner = kernels::swiglu(&gate, &up);
-        let next = kernels::sum(&middle, &layer.down.apply(&inner, delta(Module::Down)));
-        (Step { x, plain, q, k, v, attended, middle, gate, up }, next)
+        let gate = apply(Module::Gate, &mlp_normed);
+        let up = apply(Module::Up, &mlp_normed);
+        drop(mlp_normed);
+        let mut next = apply(Module::Down, &kernels::swiglu(&gate, &up));
+        kernels::accumulate(&mut next, &middle);
+        (Step { x, plain, q, k, v, middle, gate, up, lows }, next)
     }
 
     fn normed(&self, x: &[f32], weight: &Tensor) -> Vec<f32> {
@@ -305,6 +316,13 @@ impl Layer {
     }
 }
 
+/// Some rows of a matrix, or all.
+#[cfg(feature = "train")]
+fn chosen<'a>(all: &'a [f32], width: usize, rows: Option<&[usize]>) -> Cow<'a, [f32]> {
+    let Some(rows) = rows else { return all.into() };
+    rows.iter().flat_map(|row| &all[row * width..(row + 1) * width]).copied().collect()
+}
+
 /// What happened in one layer, as far as it is dear to find out again.
 #[derive(Debug)]
 #[cfg(feature = "train")]
@@ -315,11 +333,16 @@ struct Step {
     q: Vec<f32>,
     k: Vec<f32>,
     v: Vec<f32>,
-    attended: Vec<f32>,
+    /// From here on, of the rows that matter.
     middle: Vec<f32>,
     gate: Vec<f32>,
     up: Vec<f32>,
+    lows: Lows,
 }
+
+/// What the adapter of each module made of its input between its two matrices.
+#[cfg(feature = "train")]
+type Lows = [Vec<f32>; Module::ALL.len()];
 
 /// Several sequences laid end to end: no padding, and no attention from one to another.
 #[cfg(feature = "train")]
@@ -373,7 +396,8 @@ pub(crate) mod tests {
     #[cfg(feature = "train")]
     fn packed_logits(network: &Network, sequences: &[&[u32]]) -> Vec<Vec<f32>> {
         let batch = Packed::new(sequences.iter().copied());
-        let last = network.run(&batch, None, drop);
+        let rows: Vec<usize> = (0..batch.tokens.len()).collect();
+        let last = network.run(&batch, None, &rows, drop);
         let logits = network.logits(&network.normed(&last, &network.norm));
         logits.chunks_exact(network.config().vocabulary).map(<[f32]>::to_vec).collect()
     }

@@ -135,33 +135,44 @@ pub(crate) fn attention(
     out
 }
 
-/// The gradients of [`attention`] by queries, keys and values; `out` is what it returned.
+/// [`attention`] once more, and its gradients.
+#[cfg(feature = "train")]
+pub(crate) struct AttentionBack {
+    pub(crate) out: Vec<f32>,
+    pub(crate) by_q: Vec<f32>,
+    pub(crate) by_k: Vec<f32>,
+    pub(crate) by_v: Vec<f32>,
+}
+
+/// The gradients of [`attention`] by queries, keys and values.
 #[cfg(feature = "train")]
 pub(crate) fn attention_back(
     heads: Heads,
     window: Option<usize>,
     spans: &[Span],
     (q, k, v): (&[f32], &[f32], &[f32]),
-    out: &[f32],
     grad: &[f32],
-) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
+) -> AttentionBack {
     let tasks: Vec<_> =
         spans.iter().flat_map(|span| (0..heads.key).map(move |head| (span, head))).collect();
-    let parts: Vec<blocks::Gradients> = tasks
+    let parts: Vec<blocks::Back> = tasks
         .par_iter()
-        .map(|(span, head)| blocks::backward(heads, window, span, *head, (q, k, v), (out, grad)))
+        .map(|(span, head)| blocks::backward(heads, window, span, *head, (q, k, v), grad))
         .collect();
-    let (mut by_q, mut by_k, mut by_v) =
-        (vec![0.0; q.len()], vec![0.0; k.len()], vec![0.0; v.len()]);
+    let of = |rows: &[f32]| vec![0.0; rows.len()];
+    let mut back = AttentionBack { out: of(q), by_q: of(q), by_k: of(k), by_v: of(v) };
     for ((span, key_head), part) in tasks.iter().zip(&parts) {
-        for (member, part) in part.by_q.iter().enumerate() {
+        for (member, (out, by_q)) in part.of_queries.iter().enumerate() {
             let head = key_head * heads.group() + member;
-            scatter(heads, &mut by_q, (span.queries.start, heads.query, head), part);
+            let place = (span.queries.start, heads.query, head);
+            scatter(heads, &mut back.out, place, out);
+            scatter(heads, &mut back.by_q, place, by_q);
         }
-        scatter(heads, &mut by_k, (span.keys.start, heads.key, *key_head), &part.by_k);
-        scatter(heads, &mut by_v, (span.keys.start, heads.key, *key_head), &part.by_v);
+        let place = (span.keys.start, heads.key, *key_head);
+        scatter(heads, &mut back.by_k, place, &part.by_k);
+        scatter(heads, &mut back.by_v, place, &part.by_v);
     }
-    (by_q, by_k, by_v)
+    back
 }
 
 /// Puts one head's rows, which start at `row`, to their place in a matrix of `count` heads.
@@ -204,7 +215,11 @@ mod tests {
         let (q, k, v) = (noise(1, 7 * 24), noise(2, 7 * 12), noise(3, 7 * 12));
         let grad = noise(4, 7 * 24);
         let out = attention(heads, window, &spans, &q, &k, &v);
-        let (by_q, by_k, by_v) = attention_back(heads, window, &spans, (&q, &k, &v), &out, &grad);
+        let back = attention_back(heads, window, &spans, (&q, &k, &v), &grad);
+        for (again, out) in back.out.iter().zip(&out) {
+            assert!((again - out).abs() < 1e-6, "{again} and {out}");
+        }
+        let AttentionBack { by_q, by_k, by_v, .. } = back;
         check_gradient(&q, &by_q, |q| total(&attention(heads, window, &spans, q, &k, &v), &grad));
         check_gradient(&k, &by_k, |k| total(&attention(heads, window, &spans, &q, k, &v), &grad));
         check_gradient(&v, &by_v, |v| total(&attention(heads, window, &spans, &q, &k, v), &grad));

@@ -303,16 +303,16 @@ impl Delta<'_> {
     }
 
     /// `x · aᵀ`
-    fn inner(&self, x: &[f32]) -> Vec<f32> {
+    fn low(&self, x: &[f32]) -> Vec<f32> {
         let from = self.site.a.width();
         product(View::of(x, from), View::of(self.site.a.values(), from).transposed())
     }
 
-    /// `y += scale · inner · bᵀ`
-    fn add_outer(&self, y: &mut [f32], inner: &[f32]) {
+    /// `y += scale · low · bᵀ`
+    fn add_outer(&self, y: &mut [f32], low: &[f32]) {
         let b = &self.site.b;
         let place = Place::of(y, b.rows()).adding().scaled(self.site.scale);
-        place.product(View::of(inner, b.width()), View::of(b.values(), b.width()).transposed());
+        place.product(View::of(low, b.width()), View::of(b.values(), b.width()).transposed());
     }
 
     /// By what each output is multiplied, where lengths are learned.
@@ -321,81 +321,104 @@ impl Delta<'_> {
         Some(learned.values().iter().zip(lengths).map(|(to, from)| to / from).collect())
     }
 
-    /// Changes `y`, which is `x · weightᵀ`.
-    pub(super) fn apply(&self, linear: &Linear, x: &[f32], y: &mut [f32]) {
+    /// Changes `y`, which is `x · weightᵀ`; what `x` is between the two matrices.
+    pub(super) fn apply(&self, linear: &Linear, x: &[f32], y: &mut [f32]) -> Vec<f32> {
         let seen = self.seen(x);
-        let inner = self.inner(&seen);
+        let low = self.low(&seen);
         let Some(factors) = self.factors() else {
-            return self.add_outer(y, &inner);
+            self.add_outer(y, &low);
+            return low;
         };
         // What is dropped is dropped from all that the factors change, and from nothing else.
         #[cfg(feature = "train")]
         if self.mask.is_some() {
             let mut whole = linear.product(&seen);
             let frozen = whole.clone();
-            self.add_outer(&mut whole, &inner);
+            self.add_outer(&mut whole, &low);
             kernels::scale_columns(&mut whole, &factors);
             for ((y, whole), frozen) in y.iter_mut().zip(whole).zip(frozen) {
                 *y += whole - frozen;
             }
-            return;
+            return low;
         }
         let _ = linear;
-        self.add_outer(y, &inner);
+        self.add_outer(y, &low);
         kernels::scale_columns(y, &factors);
+        low
+    }
+}
+
+/// What came back through the upper matrix of a site.
+#[cfg(feature = "train")]
+#[derive(Debug)]
+pub(super) struct Back {
+    /// By what `x` is between the two matrices.
+    by_low: Vec<f32>,
+    /// By the output before its lengths are changed, where they are learned.
+    scaled: Option<Vec<f32>>,
+}
+
+#[cfg(feature = "train")]
+impl Delta<'_> {
+    /// Goes back through the upper matrix.
+    pub(super) fn back(&self, grad: &[f32]) -> Back {
+        let b = &self.site.b;
+        let scaled = self.factors().map(|factors| {
+            let mut grad = grad.to_vec();
+            kernels::scale_columns(&mut grad, &factors);
+            grad
+        });
+        let by_outer = scaled.as_deref().unwrap_or(grad);
+        let mut by_low = vec![0.0; by_outer.len() / b.rows() * b.width()];
+        let place = Place::of(&mut by_low, b.width()).scaled(self.site.scale);
+        place.product(View::of(by_outer, b.rows()), View::of(b.values(), b.width()));
+        Back { by_low, scaled }
     }
 
     /// Adds to the gradient by the input what goes through the adapter, and through the weight
-    /// where that depends on the adapter; returns the gradients of what is learned.
-    #[cfg(feature = "train")]
-    pub(super) fn back(
+    /// where that depends on the adapter.
+    pub(super) fn add_back(&self, linear: &Linear, grad: &[f32], back: &Back, by_x: &mut Vec<f32>) {
+        let (a, from) = (&self.site.a, self.site.a.width());
+        let (by_low, a) = (View::of(&back.by_low, a.rows()), View::of(a.values(), from));
+        let Some(mask) = self.mask else {
+            linear.add_back(by_x, back.scaled.as_deref().unwrap_or(grad));
+            Place::of(by_x, from).adding().product(by_low, a);
+            return;
+        };
+        linear.add_back(by_x, grad);
+        let mut by_seen = product(by_low, a);
+        if let Some(scaled) = &back.scaled {
+            let more: Vec<f32> = scaled.iter().zip(grad).map(|(s, g)| s - g).collect();
+            linear.add_back(&mut by_seen, &more);
+        }
+        kernels::accumulate(by_x, &mask.apply(&by_seen));
+    }
+
+    /// The gradients of what is learned; `low` is what [`apply`](Self::apply) returned.
+    pub(super) fn gradients(
         &self,
         linear: &Linear,
-        x: &[f32],
+        (x, low): (&[f32], &[f32]),
         grad: &[f32],
-        by_x: &mut Vec<f32>,
+        back: &Back,
     ) -> Vec<Vec<f32>> {
         let Site { a, b, .. } = self.site;
         let ([to, rank], from) = ([b.rows(), b.width()], a.width());
         let seen = self.seen(x);
-        let inner = self.inner(&seen);
-        let weight = View::of(linear.weight.values(), from);
-        let mut by_magnitude = None;
-        let mut scaled = None;
-        if let (Some(factors), Some(magnitude)) = (self.factors(), &self.site.magnitude) {
+        let by_a = product(View::of(&back.by_low, rank).transposed(), View::of(&seen, from));
+        let by_outer = back.scaled.as_deref().unwrap_or(grad);
+        let mut by_b = vec![0.0; to * rank];
+        let place = Place::of(&mut by_b, rank).scaled(self.site.scale);
+        place.product(View::of(by_outer, to).transposed(), View::of(low, rank));
+        let by_magnitude = self.site.magnitude.as_ref().map(|magnitude| {
             let mut whole = linear.product(&seen);
-            self.add_outer(&mut whole, &inner);
+            self.add_outer(&mut whole, low);
             let mut sums = kernels::column_dots(&whole, grad, to);
             for (sum, length) in sums.iter_mut().zip(&magnitude.lengths) {
                 *sum /= length;
             }
-            by_magnitude = Some(sums);
-            let mut grad = grad.to_vec();
-            kernels::scale_columns(&mut grad, &factors);
-            scaled = Some(grad);
-        }
-        // By the output of the low-rank product.
-        let by_outer = scaled.as_deref().unwrap_or(grad);
-        let mut by_inner = vec![0.0; inner.len()];
-        let place = Place::of(&mut by_inner, rank).scaled(self.site.scale);
-        place.product(View::of(by_outer, to), View::of(b.values(), rank));
-        let mut by_b = vec![0.0; to * rank];
-        let place = Place::of(&mut by_b, rank).scaled(self.site.scale);
-        place.product(View::of(by_outer, to).transposed(), View::of(&inner, rank));
-        let by_a = product(View::of(&by_inner, rank).transposed(), View::of(&seen, from));
-        let (by_inner, a) = (View::of(&by_inner, rank), View::of(a.values(), from));
-        if let Some(mask) = self.mask {
-            linear.add_back(by_x, grad);
-            let mut by_seen = product(by_inner, a);
-            if let Some(scaled) = &scaled {
-                let more: Vec<f32> = scaled.iter().zip(grad).map(|(s, g)| s - g).collect();
-                Place::of(&mut by_seen, from).adding().product(View::of(&more, to), weight);
-            }
-            kernels::accumulate(by_x, &mask.apply(&by_seen));
-        } else {
-            linear.add_back(by_x, by_outer);
-            Place::of(by_x, from).adding().product(by_inner, a);
-        }
+            sums
+        });
         [by_a, by_b].into_iter().chain(by_magnitude).collect()
     }
 }

@@ -1,9 +1,10 @@
 //! The network's gradients, part by part in reverse.
 
 use crate::config::Module;
-use crate::kernels;
+use crate::kernels::{self, AttentionBack};
 use crate::matmul::{Place, View, product};
-use crate::network::{Attend, Linear, Network, Packed, Step, Tuning};
+use crate::network::adapter::{Back, Delta};
+use crate::network::{Attend, Linear, Network, Packed, Step, Tuning, chosen};
 use crate::rope::Angles;
 
 /// One gradient per tensor that is learned: those of an adapter in the order of
@@ -18,12 +19,11 @@ pub(crate) struct Pass<'a> {
     tuning: Option<Tuning<'a>>,
     batch: Packed,
     layers: Vec<Kept>,
-    /// What the last norm took in.
-    last: Vec<f32>,
-    /// The rows of the hidden states that have a target.
+    /// The rows that have a target.
     rows: Vec<usize>,
     targets: Vec<u32>,
-    /// What the head takes in: those rows.
+    /// Of these rows, what the last norm took in, and what it gave to the head.
+    last: Vec<f32>,
     hidden: Vec<f32>,
 }
 
@@ -52,15 +52,15 @@ impl<'a> Pass<'a> {
         keep: Keep,
     ) -> Self {
         let mut layers = Vec::with_capacity(network.layers.len());
-        let last = network.run(&batch, tuning, |step| {
+        let (rows, targets): (Vec<usize>, Vec<u32>) = targets.into_iter().unzip();
+        let last = network.run(&batch, tuning, &rows, |step| {
             layers.push(match keep {
                 Keep::Steps => Kept::Step(Box::new(step)),
                 Keep::Inputs => Kept::Input(step.x),
             });
         });
-        let (rows, targets): (Vec<usize>, Vec<u32>) = targets.into_iter().unzip();
-        let hidden = network.normed(&network.rows(&last, &rows), &network.norm);
-        Self { network, tuning, batch, layers, last, rows, targets, hidden }
+        let hidden = network.normed(&last, &network.norm);
+        Self { network, tuning, batch, layers, rows, targets, last, hidden }
     }
 
     /// The log-probability of each target, in order.
@@ -72,7 +72,7 @@ impl<'a> Pass<'a> {
     ///
     /// `smoothing` is the share of each target that is spread over all tokens; 0 spreads nothing.
     pub(crate) fn backward(self, by_log_probs: &[f32], smoothing: f32) -> (Vec<f32>, Gradients) {
-        let Self { network, tuning, batch, layers, last, rows, targets, hidden } = self;
+        let Self { network, tuning, batch, layers, rows, targets, last, hidden } = self;
         let config = &network.config;
         let mut by_head = match tuning {
             None => vec![0.0; network.head().values().len()],
@@ -82,18 +82,12 @@ impl<'a> Pass<'a> {
         let (log_probs, by_hidden) =
             network.head_back(&hidden, &targets, by_log_probs, smoothing, for_head);
         drop(hidden);
-        let width = config.hidden;
-        let inputs = network.rows(&last, &rows);
-        let (by_rows, by_norm) =
-            kernels::rms_norm_back(&inputs, network.norm.values(), config.eps, &by_hidden);
-        let mut by_x = vec![0.0; last.len()];
-        drop(last);
-        for (row, values) in rows.iter().zip(by_rows.chunks_exact(width)) {
-            kernels::accumulate(&mut by_x[row * width..(row + 1) * width], values);
-        }
+        let (mut by_x, by_norm) =
+            kernels::rms_norm_back(&last, network.norm.values(), config.eps, &by_hidden);
+        drop((last, by_hidden));
 
-        let way =
-            Way { network, tuning, batch: &batch, angles: config.rope.angles(&batch.positions) };
+        let angles = config.rope.angles(&batch.positions);
+        let way = Way { network, tuning, batch: &batch, rows: &rows, angles };
         let mut by_layers = Vec::with_capacity(layers.len());
         for (place, kept) in layers.into_iter().enumerate().rev() {
             let step = match kept {
@@ -109,6 +103,7 @@ impl<'a> Pass<'a> {
             return (log_probs, by_layers.collect());
         }
         let mut by_embedding = vec![0.0; network.embedding.values().len()];
+        let width = config.hidden;
         for (token, row) in batch.tokens.iter().zip(by_x.chunks_exact(width)) {
             let at = *token as usize * width;
             kernels::accumulate(&mut by_embedding[at..at + width], row);
@@ -133,32 +128,34 @@ impl Network {
         batch: &Packed,
         targets: impl IntoIterator<Item = (usize, u32)>,
     ) -> Vec<f32> {
-        let last = self.run(batch, tuning, drop);
         let (rows, targets): (Vec<usize>, Vec<u32>) = targets.into_iter().unzip();
-        self.target_log_probs(&self.normed(&self.rows(&last, &rows), &self.norm), &targets)
+        let last = self.run(batch, tuning, &rows, drop);
+        self.target_log_probs(&self.normed(&last, &self.norm), &targets)
     }
 
-    /// Runs the layers over several sequences at once; `keep` receives what happened in each.
+    /// Runs the layers over several sequences at once, for what comes out in some rows; `keep`
+    /// receives what happened in each layer.
     pub(super) fn run(
         &self,
         batch: &Packed,
         tuning: Option<Tuning<'_>>,
+        rows: &[usize],
         mut keep: impl FnMut(Step),
     ) -> Vec<f32> {
         let angles = self.config.rope.angles(&batch.positions);
         let mut x = self.embed(&batch.tokens);
         for place in 0..self.layers.len() {
-            let (step, next) = self.layer(place, x, &angles, tuning, &mut batch.attend(self));
+            let rows = self.mattering(place, rows);
+            let (step, next) = self.layer(place, x, &angles, tuning, rows, &mut batch.attend(self));
             keep(step);
             x = next;
         }
         x
     }
 
-    /// Some rows of hidden states.
-    fn rows(&self, all: &[f32], rows: &[usize]) -> Vec<f32> {
-        let width = self.config.hidden;
-        rows.iter().flat_map(|row| &all[row * width..(row + 1) * width]).copied().collect()
+    /// The rows whose output matters, if not all: the others matter up to the last layer's keys.
+    fn mattering<'r>(&self, place: usize, rows: &'r [usize]) -> Option<&'r [usize]> {
+        (place + 1 == self.layers.len()).then_some(rows)
     }
 }
 
@@ -180,6 +177,8 @@ struct Way<'a> {
     network: &'a Network,
     tuning: Option<Tuning<'a>>,
     batch: &'a Packed,
+    /// Those that have a target.
+    rows: &'a [usize],
     angles: Angles,
 }
 
@@ -187,44 +186,55 @@ impl Way<'_> {
     /// Runs a layer once more.
     fn again(&self, place: usize, x: Vec<f32>) -> Step {
         let attend: &mut Attend<'_> = &mut self.batch.attend(self.network);
-        self.network.layer(place, x, &self.angles, self.tuning, attend).0
+        let rows = self.network.mattering(place, self.rows);
+        self.network.layer(place, x, &self.angles, self.tuning, rows, attend).0
     }
 
     /// From the gradient of a layer's output to that of its input, and of what is learned in it.
+    ///
+    /// Where nothing is learned before the layer, the gradient of its input is left empty.
     fn back(&self, place: usize, step: Step, by_output: Vec<f32>) -> (Vec<f32>, Gradients) {
         let config = &self.network.config;
         let (layer, heads, eps) = (&self.network.layers[place], config.heads, config.eps);
-        let Step { x, plain, q, k, v, attended, middle, gate, up } = step;
-        let through = |module: Module, input: &[f32], grad: &[f32], by_input: &mut Vec<f32>| {
-            self.linear_back(place, module, input, grad, by_input)
-        };
+        let Step { x, plain, q, k, v, middle, mut gate, mut up, lows } = step;
+        let rows = self.network.mattering(place, self.rows);
+        let is_first = place == 0 && self.tuning.is_some();
+        let at = |module| self.site(place, module);
+        let low = |module: Module| &*lows[module as usize];
 
-        let inner = kernels::swiglu(&gate, &up);
+        let inner = kernels::swiglu_slopes(&mut gate, &mut up);
         let mut by_inner = Vec::new();
-        let by_down = through(Module::Down, &inner, &by_output, &mut by_inner);
+        let back = at(Module::Down).back(&by_output, Some(&mut by_inner));
+        let of_down = at(Module::Down).gradients((&inner, low(Module::Down)), &by_output, back);
         drop(inner);
-        let (by_gate, by_up) = kernels::swiglu_back(&gate, &up, &by_inner);
-        drop((gate, up, by_inner));
-        let mlp_normed = self.network.normed(&middle, &layer.mlp_norm);
+        kernels::multiply(&mut gate, &by_inner);
+        kernels::multiply(&mut up, &by_inner);
+        let (by_gate, by_up) = (gate, up);
+        drop(by_inner);
+        let normed = self.network.normed(&middle, &layer.mlp_norm);
         let mut by_normed = Vec::new();
-        let of_gate = through(Module::Gate, &mlp_normed, &by_gate, &mut by_normed);
-        let of_up = through(Module::Up, &mlp_normed, &by_up, &mut by_normed);
-        drop((mlp_normed, by_gate, by_up));
-        let (by_norm, by_mlp_norm) =
+        let [of_gate, of_up] = [(Module::Gate, by_gate), (Module::Up, by_up)].map(|(it, grad)| {
+            let back = at(it).back(&grad, Some(&mut by_normed));
+            at(it).gradients((&normed, low(it)), &grad, back)
+        });
+        drop(normed);
+        let (mut by_middle, by_mlp_norm) =
             kernels::rms_norm_back(&middle, layer.mlp_norm.values(), eps, &by_normed);
-        let by_middle = kernels::sum(&by_output, &by_norm);
+        kernels::accumulate(&mut by_middle, &by_output);
+        drop((middle, by_normed, by_output));
 
+        let (width, tokens) = (heads.query * heads.dim, self.batch.tokens.len());
         let mut by_attended = Vec::new();
-        let of_o = through(Module::O, &attended, &by_middle, &mut by_attended);
-        let (mut by_q, mut by_k, by_v) = kernels::attention_back(
-            heads,
-            config.sliding[place],
-            &self.batch.spans,
-            (&q, &k, &v),
-            &attended,
-            &by_attended,
-        );
-        drop((q, k, v, attended, by_attended));
+        let back = at(Module::O).back(&by_middle, Some(&mut by_attended));
+        let by_attended = spread(by_attended, width, rows, tokens);
+        let window = config.sliding[place];
+        let AttentionBack { out, mut by_q, mut by_k, by_v } =
+            kernels::attention_back(heads, window, &self.batch.spans, (&q, &k, &v), &by_attended);
+        drop((q, k, v, by_attended));
+        let attended = chosen(&out, width, rows);
+        let of_o = at(Module::O).gradients((&attended, low(Module::O)), &by_middle, back);
+        drop(attended);
+        drop(out);
         self.angles.rotate(&mut by_q, heads.query * heads.dim, -1.0);
         self.angles.rotate(&mut by_k, heads.key * heads.dim, -1.0);
         let mut of_head_norms = Vec::new();
@@ -237,47 +247,88 @@ impl Way<'_> {
         }
         let normed = self.network.normed(&x, &layer.attention_norm);
         let mut by_normed = Vec::new();
-        let of_q = through(Module::Q, &normed, &by_q, &mut by_normed);
-        let of_k = through(Module::K, &normed, &by_k, &mut by_normed);
-        let of_v = through(Module::V, &normed, &by_v, &mut by_normed);
-        let (by_norm, by_attention_norm) =
+        let grads = [(Module::Q, by_q), (Module::K, by_k), (Module::V, by_v)];
+        let [of_q, of_k, of_v] = grads.map(|(it, grad)| {
+            let back = at(it).back(&grad, (!is_first).then_some(&mut by_normed));
+            at(it).gradients((&normed, low(it)), &grad, back)
+        });
+        drop(normed);
+        if is_first {
+            let gradients = [of_q, of_k, of_v, of_o, of_gate, of_up, of_down].concat();
+            return (Vec::new(), gradients);
+        }
+        let (mut by_input, by_attention_norm) =
             kernels::rms_norm_back(&x, layer.attention_norm.values(), eps, &by_normed);
-
-        let by_input = kernels::sum(&by_middle, &by_norm);
+        kernels::accumulate(&mut by_input, &spread(by_middle, config.hidden, rows, tokens));
         if self.tuning.is_some() {
-            return (by_input, [of_q, of_k, of_v, of_o, of_gate, of_up, by_down].concat());
+            return (by_input, [of_q, of_k, of_v, of_o, of_gate, of_up, of_down].concat());
         }
         let mut gradients = vec![by_attention_norm];
         gradients.extend([of_q, of_k, of_v, of_head_norms, of_o].into_iter().flatten());
         gradients.push(by_mlp_norm);
-        gradients.extend([of_gate, of_up, by_down].into_iter().flatten());
+        gradients.extend([of_gate, of_up, of_down].into_iter().flatten());
         (by_input, gradients)
     }
 
-    /// Adds to the gradient by a module's input, and returns those of what is learned of it.
-    fn linear_back(
-        &self,
-        place: usize,
-        module: Module,
-        input: &[f32],
-        grad: &[f32],
-        by_input: &mut Vec<f32>,
-    ) -> Gradients {
+    fn site(&self, place: usize, module: Module) -> Learning<'_> {
         let linear = self.network.layers[place].linear(module);
         match self.tuning {
-            None => {
-                linear.add_back(by_input, grad);
-                linear.gradients(grad, input)
-            }
+            None => Learning::Whole(linear),
             Some(tuning) => match tuning.at(place, module) {
-                Some(delta) => delta.back(linear, input, grad, by_input),
-                None => {
-                    linear.add_back(by_input, grad);
-                    Gradients::new()
-                }
+                Some(delta) => Learning::Beside(linear, delta),
+                None => Learning::Nothing(linear),
             },
         }
     }
+}
+
+/// What is learned of a linear module.
+enum Learning<'a> {
+    Whole(&'a Linear),
+    Beside(&'a Linear, Delta<'a>),
+    Nothing(&'a Linear),
+}
+
+impl Learning<'_> {
+    /// Adds to the gradient by the module's input, if that is wanted.
+    fn back(&self, grad: &[f32], by_input: Option<&mut Vec<f32>>) -> Option<Back> {
+        match self {
+            Self::Whole(linear) | Self::Nothing(linear) => {
+                if let Some(by_input) = by_input {
+                    linear.add_back(by_input, grad);
+                }
+                None
+            }
+            Self::Beside(linear, delta) => {
+                let back = delta.back(grad);
+                if let Some(by_input) = by_input {
+                    delta.add_back(linear, grad, &back, by_input);
+                }
+                Some(back)
+            }
+        }
+    }
+
+    /// The gradients of what is learned, given the module's input, and what an adapter made of it.
+    fn gradients(&self, input: (&[f32], &[f32]), grad: &[f32], back: Option<Back>) -> Gradients {
+        match (self, back) {
+            (Self::Whole(linear), _) => linear.gradients(grad, input.0),
+            (Self::Beside(linear, delta), Some(back)) => {
+                delta.gradients(linear, input, grad, &back)
+            }
+            _ => Gradients::new(),
+        }
+    }
+}
+
+/// Puts some rows to their places among so many, the others being zero.
+fn spread(some: Vec<f32>, width: usize, rows: Option<&[usize]>, count: usize) -> Vec<f32> {
+    let Some(rows) = rows else { return some };
+    let mut all = vec![0.0; count * width];
+    for (row, values) in rows.iter().zip(some.chunks_exact(width)) {
+        kernels::accumulate(&mut all[row * width..(row + 1) * width], values);
+    }
+    all
 }
 
 impl Linear {

@@ -1,7 +1,7 @@
 //! How much memory a training takes, foreseen before its first step.
 
 use crate::error::{Error, Result};
-use crate::network::{Keep, head_rows};
+use crate::network::{Adapter, Keep, head_rows};
 use crate::train::learner::Learner;
 
 /// How a training is fitted into the memory there is. Neither changes what is learned, but for the
@@ -57,13 +57,15 @@ fn bytes(learner: &Learner, keep: Keep, tokens: usize, keeps_best: bool) -> u64 
     let (query, key) = (config.heads.query * config.heads.dim, config.heads.key * config.heads.dim);
     let (hidden, inner) = (config.hidden, config.inner);
     let norms = if config.has_head_norms { query + key } else { 0 };
-    let step = 2 * hidden + 2 * query + 2 * key + 2 * inner + norms;
+    let sites = learner.adapter.iter().flat_map(Adapter::sites);
+    let lows: usize = sites.map(|(_, _, site)| site.b.width()).sum();
+    let step = 2 * hidden + query + 2 * key + 2 * inner + norms;
     let kept = match keep {
-        Keep::Steps => config.layers * step,
-        Keep::Inputs => config.layers * hidden + step,
+        Keep::Steps => config.layers * step + lows,
+        Keep::Inputs => config.layers * hidden + step + lows,
     };
-    // What a layer needs besides, on its way back.
-    let working = 4 * hidden + 2 * query + 4 * key + 4 * inner;
+    // What a layer needs besides, on its way back: through the MLP, or through attention.
+    let working = 4 * hidden + (2 * inner).max(5 * query + 4 * key);
     let head = head_rows(config.vocabulary, tokens) * config.vocabulary;
     let part = tokens * (kept + working + 3 * hidden) + head;
     let learned: usize = learner.tensors().map(|tensor| tensor.values().len()).sum();

@@ -28,10 +28,11 @@ pub(super) fn forward(
     part
 }
 
-/// The gradients of one head of keys and values, and of the heads of queries that look at it.
+/// What comes back by one head of keys and values.
 #[cfg(feature = "train")]
-pub(super) struct Gradients {
-    pub(super) by_q: Vec<Vec<f32>>,
+pub(super) struct Back {
+    /// For each head of queries that looks at it, what that sees, and the gradient by the queries.
+    pub(super) of_queries: Vec<(Vec<f32>, Vec<f32>)>,
     pub(super) by_k: Vec<f32>,
     pub(super) by_v: Vec<f32>,
 }
@@ -43,22 +44,24 @@ pub(super) fn backward(
     span: &Span,
     key_head: usize,
     (q, k, v): (&[f32], &[f32], &[f32]),
-    (out, grad): (&[f32], &[f32]),
-) -> Gradients {
+    grad: &[f32],
+) -> Back {
     let dim = heads.dim;
     let (mut by_k, mut by_v) = (vec![0.0; span.keys.len() * dim], vec![0.0; span.keys.len() * dim]);
     let (mut weights, mut by_weights) = (Vec::new(), Vec::new());
-    let mut all_by_q = Vec::with_capacity(heads.group());
+    let mut of_queries = Vec::with_capacity(heads.group());
     for head in key_head * heads.group()..(key_head + 1) * heads.group() {
-        let mut by_q = vec![0.0; span.queries.len() * dim];
-        for (block, by_q) in blocks(span, window).zip(by_q.chunks_mut(BLOCK * dim)) {
+        let size = span.queries.len() * dim;
+        let (mut out, mut by_q) = (vec![0.0; size], vec![0.0; size]);
+        let places = out.chunks_mut(BLOCK * dim).zip(by_q.chunks_mut(BLOCK * dim));
+        for (block, (out, by_q)) in blocks(span, window).zip(places) {
             let width = block.keys.len();
             block.weights(heads, head, (q, k), &mut weights);
             let by_out = block.queries_of(heads, head, grad);
-            by_weights.clear();
             by_weights.resize(weights.len(), 0.0);
-            let values = block.keys_of(heads, key_head, v).transposed();
-            Place::of(&mut by_weights, width).alone().product(by_out, values);
+            let values = block.keys_of(heads, key_head, v);
+            Place::of(out, dim).alone().product(View::of(&weights, width), values);
+            Place::of(&mut by_weights, width).alone().product(by_out, values.transposed());
             by_scores(&block, heads, head, &weights, &mut by_weights, (out, grad));
             let (weights, by_scores) = (View::of(&weights, width), View::of(&by_weights, width));
             Place::of(by_q, dim).alone().product(by_scores, block.keys_of(heads, key_head, k));
@@ -71,9 +74,9 @@ pub(super) fn backward(
             let place = Place::of(&mut by_v[keys], dim).adding().alone();
             place.product(weights.transposed(), by_out);
         }
-        all_by_q.push(by_q);
+        of_queries.push((out, by_q));
     }
-    Gradients { by_q: all_by_q, by_k, by_v }
+    Back { of_queries, by_k, by_v }
 }
 
 /// Some queries, and the keys that any of them sees.
@@ -106,7 +109,6 @@ impl Block<'_> {
 
     /// How much each query of a head looks at each key: nothing where it does not see it.
     fn weights(&self, heads: Heads, head: usize, (q, k): (&[f32], &[f32]), out: &mut Vec<f32>) {
-        out.clear();
         out.resize(self.queries.len() * self.keys.len(), 0.0);
         let queries = self.queries_of(heads, head, q);
         let keys = self.keys_of(heads, head / heads.group(), k).transposed();
@@ -137,7 +139,7 @@ wide! {
 
 #[cfg(feature = "train")]
 wide! {
-    /// From the gradient by weights to that by scores, in its place.
+    /// From the gradient by weights to that by scores, in its place; `out` is what the block sees.
     fn by_scores(
         block: &Block<'_>,
         heads: Heads,
@@ -149,9 +151,9 @@ wide! {
         let (out, grad) = out_and_grad;
         let width = block.keys.len();
         let rows = weights.chunks_exact(width).zip(by_weights.chunks_exact_mut(width));
-        for (row, (weights, by_weights)) in block.queries.clone().zip(rows) {
-            let at = heads.at(row, heads.query, head);
-            let mean = dot(&out[at.clone()], &grad[at]);
+        let rows = rows.zip(out.chunks_exact(heads.dim));
+        for (row, ((weights, by_weights), out)) in block.queries.clone().zip(rows) {
+            let mean = dot(out, &grad[heads.at(row, heads.query, head)]);
             // A weight of what is not seen is nothing, and so is its gradient.
             for (by_weight, weight) in by_weights.iter_mut().zip(weights) {
                 *by_weight = weight * (*by_weight - mean) * heads.scale();
