@@ -187,17 +187,29 @@ fn q6_k(block: &[u8], out: &mut [f32]) {
     }
 }
 
-/// The scale and the least value of each group of 32, which lie in six bits each.
+/// The scale and the least value of each group of 32.
+fn scales(bytes: &[u8]) -> [(u8, u8); 8] {
+    let bytes = bytes.first_chunk().unwrap_or(&[0; 12]);
+    let [scales, least] = sixes(bytes).map(u64::to_le_bytes);
+    std::array::from_fn(|i| (scales[i], least[i]))
+}
+
+/// The scales of eight groups, each a byte, and their least values; they lie in six bits each.
 ///
 /// The first four pairs fill the lower six bits of bytes 0 to 7. Of the others, the lower four bits
 /// are in bytes 8 to 11, and the upper two in what is left of the first eight.
-pub(crate) fn scales(bytes: &[u8]) -> [(u8, u8); 8] {
-    std::array::from_fn(|i| match i.checked_sub(4) {
-        None => (bytes[i] & 63, bytes[4 + i] & 63),
-        Some(i) => {
-            (bytes[8 + i] & 15 | bytes[i] >> 6 << 4, bytes[8 + i] >> 4 | bytes[4 + i] >> 6 << 4)
-        }
-    })
+#[inline]
+pub(crate) fn sixes(bytes: &[u8; 12]) -> [u64; 2] {
+    let word = |i: usize| {
+        u32::from_le_bytes([bytes[4 * i], bytes[4 * i + 1], bytes[4 * i + 2], bytes[4 * i + 3]])
+    };
+    let [a, b, c] = [word(0), word(1), word(2)];
+    // Four bytes at once.
+    let eight = |first: u32, four: u32| {
+        let last = (four & 0x0f0f_0f0f) | (((first >> 6) & 0x0303_0303) << 4);
+        u64::from(first & 0x3f3f_3f3f) | (u64::from(last) << 32)
+    };
+    [eight(a, c), eight(b, c >> 4)]
 }
 
 /// The `f16` at a place.

@@ -171,6 +171,8 @@ macro_rules! floats {
 }
 
 /// Declares a kernel for blocks of so many bytes, which `unpack` turns into groups.
+///
+/// Signed values have no least one; of others there is one for the whole group.
 macro_rules! quantised {
     ($name:ident, $bytes:literal, $groups:literal, $unpack:ident, $signed:literal) => {
         kernel!(
@@ -192,7 +194,9 @@ macro_rules! quantised {
                         for n in 0..N {
                             for (weights, x) in groups.iter().zip(&values[n][2 * i + half]) {
                                 sums[n][half] = weights.add_product::<$signed>(x, sums[n][half]);
-                                least[n][half] = weights.add_least(x, least[n][half]);
+                                if !$signed {
+                                    least[n][half] = weights.add_least(x, least[n][half]);
+                                }
                             }
                         }
                     }
@@ -202,7 +206,9 @@ macro_rules! quantised {
                     for n in 0..N {
                         for (weights, x) in groups.iter().zip(&values[n][blocks - 1]) {
                             sums[n][0] = weights.add_product::<$signed>(x, sums[n][0]);
-                            least[n][0] = weights.add_least(x, least[n][0]);
+                            if !$signed {
+                                least[n][0] = weights.add_least(x, least[n][0]);
+                            }
                         }
                     }
                 }

@@ -2,15 +2,16 @@
 
 use std::arch::x86_64::*;
 
-use super::groups::{half, half_of, part};
+use super::groups::{five_bits, half, half_of, part, six_bits};
 use super::lanes::{load, load_8_i16, load_16, load_16_i16, load_i8};
 use crate::kernels::gemv::input::Block;
+use crate::quant::sixes;
 
 /// Adds the products of a block with several others, each to eight sums of its own.
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
 pub(super) fn add_q4_k<const N: usize>(block: &[u8; 144], x: [&Block; N], sums: &mut [__m256; N]) {
-    let (scales, least) = sixes(part::<4, 12, 144>(block));
+    let (scales, least) = scales(part::<4, 12, 144>(block));
     let bytes = part::<16, 128, 144>(block).as_chunks::<32>().0;
     let mut whole = [_mm256_setzero_si256(); N];
     for i in 0..8 {
@@ -25,16 +26,12 @@ pub(super) fn add_q4_k<const N: usize>(block: &[u8; 144], x: [&Block; N], sums: 
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
 pub(super) fn add_q5_k<const N: usize>(block: &[u8; 176], x: [&Block; N], sums: &mut [__m256; N]) {
-    let (scales, least) = sixes(part::<4, 12, 176>(block));
+    let (scales, least) = scales(part::<4, 12, 176>(block));
     let high = load(part::<16, 32, 176>(block));
     let bytes = part::<48, 128, 176>(block).as_chunks::<32>().0;
     let mut whole = [_mm256_setzero_si256(); N];
     for i in 0..8 {
-        let bit = _mm256_set1_epi8((1_u8 << i) as i8);
-        let is_set = _mm256_cmpeq_epi8(_mm256_and_si256(high, bit), bit);
-        let fifth = _mm256_and_si256(is_set, _mm256_set1_epi8(16));
-        let values = _mm256_or_si256(half_of(load(&bytes[i / 2]), i % 2), fifth);
-        add_group(values, nth(scales, i), (x, i), &mut whole);
+        add_group(five_bits(bytes, high, i), nth(scales, i), (x, i), &mut whole);
     }
     add_scaled(whole, half(block, 0), x, sums);
     add_least(least, half(block, 2), x, sums);
@@ -52,16 +49,7 @@ pub(super) fn add_q6_k<const N: usize>(block: &[u8; 210], x: [&Block; N], sums: 
     let scales = _mm256_cvtepi8_epi16(_mm_shuffle_epi8(bytes, apart));
     let mut whole = [_mm256_setzero_si256(); N];
     for i in 0..8 {
-        let high = load(&high[i / 4]);
-        let high = match i % 4 {
-            0 => _mm256_slli_epi16::<4>(high),
-            1 => _mm256_slli_epi16::<2>(high),
-            2 => high,
-            _ => _mm256_srli_epi16::<2>(high),
-        };
-        let high = _mm256_and_si256(high, _mm256_set1_epi8(0x30));
-        let low = half_of(load(&low[i / 4 * 2 + i % 2]), i % 4 / 2);
-        add_group(_mm256_or_si256(low, high), nth(scales, i), (x, i), &mut whole);
+        add_group(six_bits(low, high, i), nth(scales, i), (x, i), &mut whole);
     }
     let scales = _mm256_cvtepi8_epi16(bytes);
     for n in 0..N {
@@ -112,22 +100,12 @@ fn add_least<const N: usize>(least: __m128i, scale: f32, x: [&Block; N], sums: &
     }
 }
 
-/// The eight scales of six bits, and the eight least values, each as sixteen bits; the scales twice.
+/// The scales of eight groups, and their least values, each as sixteen bits; the scales twice.
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
-fn sixes(bytes: &[u8; 12]) -> (__m256i, __m128i) {
-    let word = |i: usize| {
-        u32::from_le_bytes([bytes[4 * i], bytes[4 * i + 1], bytes[4 * i + 2], bytes[4 * i + 3]])
-    };
-    let [a, b, c] = [word(0), word(1), word(2)];
-    // The first four are six bits of a byte; the others four bits, and two of the first's bytes.
-    let both = |first: u32, four: u32| {
-        let last = (four & 0x0f0f_0f0f) | (((first >> 6) & 0x0303_0303) << 4);
-        let eight = u64::from(first & 0x3f3f_3f3f) | (u64::from(last) << 32);
-        eight.cast_signed()
-    };
-    let scales = _mm_cvtepu8_epi16(_mm_cvtsi64_si128(both(a, c)));
-    let least = _mm_cvtepu8_epi16(_mm_cvtsi64_si128(both(b, c >> 4)));
+fn scales(bytes: &[u8; 12]) -> (__m256i, __m128i) {
+    let [scales, least] =
+        sixes(bytes).map(|it| _mm_cvtepu8_epi16(_mm_cvtsi64_si128(it.cast_signed())));
     (_mm256_broadcastsi128_si256(scales), least)
 }
 
