@@ -16,7 +16,7 @@ mod swiglu;
 #[cfg(feature = "train")]
 pub(crate) use self::attention::{AttentionBack, attention_back};
 pub(crate) use self::attention::{Seen, Span, attention, attention_few};
-pub(crate) use self::gemv::{FEW, few_rows, many_rows, widen};
+pub(crate) use self::gemv::{FEW, Packed, few_rows, many_rows, widen};
 use self::lanes::{add_scaled, dot};
 #[cfg(feature = "train")]
 pub(crate) use self::log_probs::{log_probs, log_probs_back};

@@ -31,7 +31,7 @@ pub(crate) struct LoadedModel {
     pub(crate) codec: Arc<TextCodec>,
     pub(crate) template: Arc<ChatTemplate>,
     pub(crate) habits: Habits,
-    /// How many bytes its weights take; those of an adapter are its base's, and its own are few.
+    /// How many bytes its weights take, and once more what is packed of them for answers; those of an adapter are its base's, and its own are few.
     pub(crate) bytes: u64,
     /// Where its sequences meet those of others on the same base.
     pub(crate) table: Arc<Table>,
@@ -67,8 +67,9 @@ impl LoadedModel {
     pub(crate) fn load(files: &ModelFiles) -> Result<Self> {
         let config = read_config(files)?;
         let tensors = weights::read(files, &config)?;
-        let bytes = tensors.values().map(Tensor::bytes).sum();
+        let stored: u64 = tensors.values().map(Tensor::bytes).sum();
         let network = Network::new(config, tensors, &files.display(WEIGHTS))?;
+        let bytes = stored + network.packed_size();
         Ok(Self { bytes, ..Self::with_network(network, files)? })
     }
 

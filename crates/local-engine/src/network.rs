@@ -10,7 +10,7 @@ use crate::kernels;
 use crate::kernels::Span;
 #[cfg(feature = "train")]
 use crate::rope::Angles;
-use crate::tensor::{Tensor, Tensors};
+use crate::tensor::{Tensor, Tensors, packed_size};
 
 mod adapter;
 #[cfg(feature = "train")]
@@ -162,6 +162,18 @@ impl Network {
 
     fn head(&self) -> &Tensor {
         self.head.as_ref().unwrap_or(&self.embedding)
+    }
+
+    /// How many bytes the weights take that are packed for answers, beside those of the files.
+    pub(crate) fn packed_size(&self) -> u64 {
+        packed_size(self.matrices())
+    }
+
+    /// The matrices that answers are computed from, in the order in which they are needed.
+    fn matrices(&self) -> impl Iterator<Item = &Tensor> {
+        let linear =
+            |layer| Module::ALL.into_iter().map(move |it| &Layer::linear(layer, it).weight);
+        self.layers.iter().flat_map(linear).chain([self.head()])
     }
 
     /// The rows that the layers begin with, one for each token.

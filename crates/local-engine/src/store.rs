@@ -2,4 +2,4 @@
 
 mod mapped;
 
-pub(crate) use self::mapped::Bytes;
+pub(crate) use self::mapped::{Bytes, Room};

@@ -1,10 +1,13 @@
 //! Weights in memory.
 
+mod packing;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use crate::kernels::{FEW, few_rows, many_rows, widen};
+pub(crate) use self::packing::{pack, packed_size};
+use crate::kernels::{FEW, Packed, few_rows, many_rows, widen};
 use crate::matmul::{View, product};
 use crate::quant::Dtype;
 use crate::store::Bytes;
@@ -35,6 +38,8 @@ struct Stored {
     bytes: Bytes,
     /// As floats, once somebody asked for them.
     floats: OnceLock<Vec<f32>>,
+    /// As answers are computed from it, once [`pack`] was asked for that.
+    packed: OnceLock<Bytes>,
 }
 
 impl Tensor {
@@ -50,7 +55,8 @@ impl Tensor {
         let (width, above) = shape.split_last().map_or((1, &[][..]), |(last, all)| (*last, all));
         let rows = above.iter().try_fold(1_usize, |rows, dim| rows.checked_mul(*dim))?;
         let needed = dtype.row_bytes(width)?.checked_mul(rows)?;
-        let stored = Stored { dtype, bytes, floats: OnceLock::new() };
+        let (floats, packed) = (OnceLock::new(), OnceLock::new());
+        let stored = Stored { dtype, bytes, floats, packed };
         let is_whole = stored.bytes.len() == needed;
         is_whole.then(|| Self { shape, values: Values::Stored(Arc::new(stored)) })
     }
@@ -164,9 +170,13 @@ impl Tensor {
         let floats = match &self.values {
             Values::Floats(values) => values,
             Values::Stored(stored) => {
-                let (dtype, bytes) = (stored.dtype, &*stored.bytes);
+                let (dtype, bytes, is_few) = (stored.dtype, &*stored.bytes, x.len() <= width * FEW);
+                if let Some(packed) = stored.packed.get() {
+                    let packed = Packed::new(dtype, self.rows(), width, packed);
+                    return if is_few { packed.few_rows(x) } else { packed.many_rows(x) };
+                }
                 match stored.plain() {
-                    _ if x.len() <= width * FEW => return few_rows(dtype, bytes, width, x),
+                    _ if is_few => return few_rows(dtype, bytes, width, x),
                     None => return many_rows(dtype, bytes, width, x),
                     Some(floats) => floats,
                 }

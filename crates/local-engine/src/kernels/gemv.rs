@@ -8,10 +8,14 @@
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 mod input;
+mod packed;
+
+use std::ops::Range;
 
 use rayon::prelude::*;
 
 use self::input::Input;
+pub(crate) use self::packed::Packed;
 use super::lanes::dot;
 use crate::matmul::{View, product};
 use crate::quant::{Dtype, dequantize};
@@ -56,21 +60,35 @@ pub(crate) fn few_rows(dtype: Dtype, matrix: &[u8], cols: usize, x: &[f32]) -> V
 pub(crate) fn many_rows(dtype: Dtype, matrix: &[u8], cols: usize, x: &[f32]) -> Vec<f32> {
     let width = dtype.row_bytes(cols).unwrap_or(0);
     assert!(width > 0 && matrix.len().is_multiple_of(width), "whole rows of {}", dtype.name());
-    let (rows, count) = (matrix.len() / width, x.len() / cols);
+    many_by((matrix.len() / width, cols), 1, x, |rows, floats| {
+        widen(dtype, &matrix[rows.start * width..rows.end * width], floats);
+    })
+}
+
+/// `x · matrixᵀ`, where `widen` writes some rows of the matrix: as many as `side` or a multiple of
+/// that, but for the last ones.
+fn many_by(
+    (rows, cols): (usize, usize),
+    side: usize,
+    x: &[f32],
+    widen: impl Fn(Range<usize>, &mut [f32]) + Sync,
+) -> Vec<f32> {
+    let count = x.len() / cols;
+    assert_eq!(x.len(), count * cols, "whole rows of {cols}");
     let mut out = vec![0.0; rows * count];
     // All about as large: `gemm` sums small products up in other parts than large ones.
-    let most = rows.div_ceil(rows.div_ceil(PANEL).max(1));
-    let mut floats = vec![0.0; most * cols];
-    for (nth, panel) in matrix.chunks(width * most.max(1)).enumerate() {
-        let floats = &mut floats[..panel.len() / width * cols];
-        floats
-            .par_chunks_mut(cols * ROWS)
-            .zip(panel.par_chunks(width * ROWS))
-            .for_each(|(floats, panel)| widen(dtype, panel, floats));
+    let most = rows.div_ceil(rows.div_ceil(PANEL).max(1)).next_multiple_of(side);
+    let mut floats = vec![0.0; most.min(rows) * cols];
+    for first in (0..rows).step_by(most.max(1)) {
+        let wide = most.min(rows - first);
+        let floats = &mut floats[..wide * cols];
+        floats.par_chunks_mut(cols * ROWS).enumerate().for_each(|(nth, floats)| {
+            let first = first + nth * ROWS;
+            widen(first..first + floats.len() / cols, floats);
+        });
         let part = product(View::of(x, cols), View::of(floats, cols).transposed());
-        let wide = floats.len() / cols;
         for (out, part) in out.chunks_exact_mut(rows).zip(part.chunks_exact(wide)) {
-            out[nth * most..][..wide].copy_from_slice(part);
+            out[first..][..wide].copy_from_slice(part);
         }
     }
     out

@@ -12,7 +12,7 @@ use crate::config::Module;
 use crate::kernels::{self, FEW, Seen, Span};
 use crate::network::cache::PAGE;
 use crate::network::{Cache, Linear, Network, Tuning};
-use crate::tensor::Tensor;
+use crate::tensor::{Tensor, pack};
 
 /// The tokens that one sequence takes in.
 pub(crate) struct Part<'a> {
@@ -44,7 +44,10 @@ impl Network {
 
     /// Takes tokens of each sequence in, and returns the logits of what comes after those of the
     /// parts that ask, one after another.
+    ///
+    /// Before the first step, the weights are packed that answers are faster from.
     pub(crate) fn step(&self, parts: &mut [Part<'_>]) -> Vec<Vec<f32>> {
+        pack(self.matrices());
         // On a thread of the pool: from outside, each product would wait for one to wake up.
         rayon::scope(|_| self.step_here(parts))
     }

@@ -3,11 +3,11 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
-use std::ops::{Deref, Range};
+use std::ops::{Deref, DerefMut, Range};
 use std::path::Path;
 use std::sync::Arc;
 
-use memmap2::{Mmap, MmapOptions};
+use memmap2::{Mmap, MmapMut, MmapOptions};
 
 /// Bytes that many may share; copies and parts of them are cheap.
 ///
@@ -25,7 +25,7 @@ pub(crate) struct Bytes {
 enum Owner {
     Program(&'static [u8]),
     Memory(Arc<Vec<u8>>),
-    File(Arc<Mmap>),
+    Map(Arc<Mmap>),
 }
 
 impl Bytes {
@@ -35,7 +35,7 @@ impl Bytes {
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let mut file = File::open(path)?;
         match map(&file) {
-            Ok(map) => Ok(Self::whole(Owner::File(Arc::new(map)))),
+            Ok(map) => Ok(Self::whole(Owner::Map(Arc::new(map)))),
             Err(_) => {
                 let mut bytes = Vec::new();
                 file.read_to_end(&mut bytes)?;
@@ -91,8 +91,44 @@ impl Owner {
         match self {
             Self::Program(bytes) => bytes,
             Self::Memory(bytes) => bytes,
-            Self::File(map) => map,
+            Self::Map(map) => map,
         }
+    }
+}
+
+/// Memory to be filled, in large pages where the system has such.
+///
+/// What is read from end to end is read faster in large pages: a machine that foresees what comes
+/// next does so within a page.
+pub(crate) struct Room(MmapMut);
+
+impl Room {
+    /// So many zeros, which take no memory before something else is written there.
+    pub(crate) fn new(bytes: usize) -> io::Result<Self> {
+        let map = MmapMut::map_anon(bytes)?;
+        // Small pages do as well.
+        #[cfg(target_os = "linux")]
+        let _ = map.advise(memmap2::Advice::HugePage);
+        Ok(Self(map))
+    }
+
+    /// What was written, to be shared.
+    pub(crate) fn into_bytes(self) -> io::Result<Bytes> {
+        Ok(Bytes::whole(Owner::Map(Arc::new(self.0.make_read_only()?))))
+    }
+}
+
+impl Deref for Room {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl DerefMut for Room {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        &mut self.0
     }
 }
 
@@ -123,6 +159,15 @@ mod tests {
             Bytes::open(folder.path().join("b").as_path()).unwrap_err().kind(),
             io::ErrorKind::NotFound
         );
+    }
+
+    #[test]
+    fn room_is_zeros_until_it_is_filled() {
+        let mut room = Room::new(7).unwrap();
+        assert_eq!(*room, [0; 7]);
+        room[..4].copy_from_slice(b"some");
+        assert_eq!(&*room.into_bytes().unwrap(), b"some\0\0\0");
+        assert!(Room::new(0).unwrap().into_bytes().unwrap().is_empty());
     }
 
     #[test]

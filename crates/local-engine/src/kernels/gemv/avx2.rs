@@ -7,6 +7,7 @@
 mod blocks;
 mod groups;
 mod lanes;
+mod panels;
 
 use std::arch::x86_64::*;
 
@@ -62,6 +63,47 @@ pub(super) fn multiply(
                     _ => q6_k(matrix, width, x, blocks, products),
                 }
             }
+        }
+    }
+}
+
+/// The products of the rows of some panels with each row of the input, input by input.
+///
+/// # Panics
+///
+/// If the machine cannot run it.
+pub(super) fn multiply_packed(
+    dtype: Dtype,
+    panels: &[u8],
+    cols: usize,
+    x: &[Group],
+    products: &mut [f32],
+) {
+    assert!(is_there(), "AVX2, FMA and F16C are there");
+    let groups = cols / GROUP;
+    #[expect(unsafe_code, reason = "the compiler does not see what was just asked")]
+    // SAFETY: the machine has what the functions are compiled for.
+    unsafe {
+        match dtype {
+            Dtype::Q8_0 => panels::q8_0(panels, x, groups, products),
+            _ => panels::q4_0(panels, x, groups, products),
+        }
+    }
+}
+
+/// The values of up to eight rows of a panel.
+///
+/// # Panics
+///
+/// If the machine cannot run it.
+pub(super) fn widen_packed(dtype: Dtype, panel: &[u8], cols: usize, out: &mut [f32]) {
+    assert!(is_there(), "AVX2, FMA and F16C are there");
+    #[expect(unsafe_code, reason = "the compiler does not see what was just asked")]
+    // SAFETY: the machine has what the functions are compiled for.
+    unsafe {
+        match dtype {
+            Dtype::Q8_0 => panels::widen_q8_0(panel, cols, out),
+            _ => panels::widen_q4_0(panel, cols, out),
         }
     }
 }

@@ -27,6 +27,15 @@ impl<'x> Input<'x> {
         }
     }
 
+    /// How many rows of so many values there are.
+    pub(super) fn rows(&self, cols: usize) -> usize {
+        match self {
+            Self::Floats(x) => x.len() / cols,
+            Self::Groups(groups) => groups.len() * GROUP / cols,
+            Self::Blocks(blocks) => blocks.len() * BLOCK / cols,
+        }
+    }
+
     /// The values that the products are of.
     pub(super) fn values(&self) -> Vec<f32> {
         match self {
@@ -43,7 +52,9 @@ impl<'x> Input<'x> {
 pub(super) struct Group {
     pub(super) values: [i8; GROUP],
     pub(super) scale: f32,
-    /// The sum of the values, scaled.
+    /// The sum of the values.
+    pub(super) whole: i32,
+    /// The same, scaled.
     pub(super) sum: f32,
 }
 
@@ -52,8 +63,8 @@ impl Group {
     fn new(x: &[f32; GROUP]) -> Self {
         let scale = greatest(x) / 127.0;
         let values = rounded(x, scale);
-        let sum = values.iter().map(|it| i32::from(*it)).sum::<i32>() as f32 * scale;
-        Self { values, scale, sum }
+        let whole = values.iter().map(|it| i32::from(*it)).sum::<i32>();
+        Self { values, scale, whole, sum: whole as f32 * scale }
     }
 
     fn values(&self) -> impl Iterator<Item = f32> {

@@ -24,6 +24,13 @@ impl Weights {
         Self { values, scale: zero, least: zero }
     }
 
+    /// Values that are signed, with one scale.
+    #[target_feature(enable = "avx2,fma,f16c")]
+    #[inline]
+    pub(super) fn signed(values: __m256i, scale: f32) -> Self {
+        Self { values, scale: _mm256_set1_ps(scale), least: _mm256_setzero_ps() }
+    }
+
     /// The weights as they are.
     #[target_feature(enable = "avx2,fma,f16c")]
     #[inline]
@@ -158,7 +165,7 @@ pub(super) fn unpack_q6_k(block: &[u8; 210]) -> [Weights; 8] {
     groups
 }
 
-/// The values of a group of q5_K: four bits of bytes, and one of `high`.
+/// The values of a group of `q5_K`: four bits of bytes, and one of `high`.
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
 pub(super) fn five_bits(bytes: &[[u8; 32]], high: __m256i, group: usize) -> __m256i {
@@ -168,7 +175,7 @@ pub(super) fn five_bits(bytes: &[[u8; 32]], high: __m256i, group: usize) -> __m2
     _mm256_or_si256(half_of(load(&bytes[group / 2]), group % 2), fifth)
 }
 
-/// The values of a group of q6_K: four bits of bytes of `low`, and two of bytes of `high`.
+/// The values of a group of `q6_K`: four bits of bytes of `low`, and two of bytes of `high`.
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
 pub(super) fn six_bits(low: &[[u8; 32]], high: &[[u8; 32]], group: usize) -> __m256i {

@@ -51,6 +51,27 @@ pub(super) fn load_i8(values: &[i8; 32]) -> __m256i {
     }
 }
 
+/// Four values as one number.
+#[inline]
+pub(super) fn four(values: &[i8; 4]) -> i32 {
+    i32::from_ne_bytes(values.map(i8::cast_unsigned))
+}
+
+/// Asks for what lies so far behind these bytes, before anybody looks at it.
+///
+/// The machine foresees what comes next by itself, but not beyond the end of a page.
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+pub(super) fn prefetch<const N: usize>(bytes: &[u8; N]) {
+    for line in 0..N.div_ceil(64) {
+        let ahead = bytes.as_ptr().wrapping_add(AHEAD + line * 64);
+        _mm_prefetch::<_MM_HINT_T0>(ahead.cast());
+    }
+}
+
+/// About as much as is read while memory answers.
+const AHEAD: usize = 2048;
+
 #[target_feature(enable = "avx2,fma,f16c")]
 #[inline]
 pub(super) fn load_16_i16(values: &[i16; 16]) -> __m256i {
