@@ -21,6 +21,7 @@ const CHOICES: &[Choice] = &[
     choice("dialogue-store + sqlite", "dialogue-store", &["sqlite"], Ceiling::AtMost(110)),
     choice("trainer, traits and datasets", "trainer", &[], Ceiling::AtMost(30)),
     choice("trainer + hosted", "trainer", &["hosted"], Ceiling::AtMost(110)),
+    choice("trainer + tokens", "trainer", &["tokens"], Ceiling::AtMost(33)),
     choice("server", "server", &["default"], Ceiling::Above { sibling: "openai-api", by: 45 }),
     choice("local-engine", "local-engine", &["default"], Ceiling::None),
     choice("facade", "facade", &["default"], Ceiling::None),

@@ -22,7 +22,7 @@ xflags::xflags! {
             /// llama-cpp. May be repeated.
             repeated --server name: String
             /// Only this part: unit, doc, matrix, backends, stores, trainers, servers,
-            /// parity, cli, python or engine. May be repeated.
+            /// parity, cli, python, engine or tokens. May be repeated.
             repeated --only part: Part
         }
         /// Runs every lint and check, also after one has failed: fmt, clippy, doc,
@@ -96,6 +96,7 @@ pub enum Part {
     Cli,
     Python,
     Engine,
+    Tokens,
 }
 
 impl FromStr for Part {
@@ -114,9 +115,10 @@ impl FromStr for Part {
             "cli" => Self::Cli,
             "python" => Self::Python,
             "engine" => Self::Engine,
+            "tokens" => Self::Tokens,
             _ => {
                 return Err("expected unit, doc, matrix, backends, stores, trainers, servers, \
-                            parity, cli, python or engine"
+                            parity, cli, python, engine or tokens"
                     .to_owned());
             }
         })

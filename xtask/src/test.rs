@@ -240,6 +240,9 @@ const CLIENT: Environment = Environment::new("client");
 /// The libraries that the engine is to agree with.
 pub(crate) const PEERS: Environment = Environment::new("engine").on(&TRANSFORMERS);
 
+/// OpenAI's own tokenizer.
+pub(crate) const TIKTOKEN: Environment = Environment::new("tiktoken");
+
 /// What a cell needed, found or started; a server is stopped when this is dropped.
 #[derive(Debug)]
 enum Found {
@@ -250,6 +253,8 @@ enum Found {
         transformers: PathBuf,
         llama_cpp: PathBuf,
     },
+    /// What a script wrote, in this folder.
+    Tiktoken(PathBuf),
     Server(Server, Running),
 }
 
@@ -262,6 +267,7 @@ impl Found {
                 transformers: PEERS.install(sh, workspace)?.made,
                 llama_cpp: LLAMA_CPP.install(sh, workspace)?.made,
             },
+            Need::Tiktoken => Self::Tiktoken(TIKTOKEN.install(sh, workspace)?.made),
             Need::Server(server) => Self::Server(server, server.start(sh, workspace)?),
         })
     }
@@ -275,6 +281,7 @@ impl Found {
                 ("ATTUNE_TEST_ENGINE_PEERS", transformers.into()),
                 ("ATTUNE_TEST_ENGINE_GGUF", llama_cpp.into()),
             ],
+            Self::Tiktoken(made) => vec![("ATTUNE_TEST_TIKTOKEN", made.into())],
             Self::Server(server, running) => vec![(server.variable(), running.base_url().into())],
         }
     }

@@ -17,6 +17,7 @@ pub mod scan;
 mod source;
 mod split;
 mod text;
+pub mod tokens;
 mod trainer;
 mod tuning;
 mod validate;

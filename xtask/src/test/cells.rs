@@ -31,6 +31,7 @@ const CELLS: &[Cell] = &[
     cell("product", "cli", "cli"),
     Cell { need: Need::PythonClient, ..cell("product", "python", "python_client") },
     Cell { package: "local-engine", need: Need::Peers, ..cell("product", "engine", "peers") },
+    Cell { package: "trainer", need: Need::Tiktoken, ..cell("product", "tokens", "peers") },
 ];
 
 /// One cell: the tests of one module.
@@ -55,6 +56,8 @@ pub(crate) enum Need {
     PythonClient,
     /// What other libraries make of tiny models.
     Peers,
+    /// What OpenAI's own tokenizer makes of many texts.
+    Tiktoken,
     Server(Server),
 }
 
@@ -142,6 +145,7 @@ fn part_has(part: Part, cell: &Cell) -> bool {
         Part::Cli => cell.name == "cli",
         Part::Python => cell.name == "python",
         Part::Engine => cell.name == "engine",
+        Part::Tokens => cell.name == "tokens",
     }
 }
 
@@ -157,7 +161,7 @@ mod tests {
         check(
             "test",
             expect![
-                "unit doc backends/embedded backends/http backends/scripted stores/memory stores/json stores/sqlite trainers/embedded trainers/hosted servers/stdy servers/prism servers/litellm servers/transformers servers/llama-cpp product/parity product/cli product/python product/engine"
+                "unit doc backends/embedded backends/http backends/scripted stores/memory stores/json stores/sqlite trainers/embedded trainers/hosted servers/stdy servers/prism servers/litellm servers/transformers servers/llama-cpp product/parity product/cli product/python product/engine product/tokens"
             ],
         );
     }
