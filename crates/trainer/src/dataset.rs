@@ -1,5 +1,7 @@
 //! Examples, where they came from, and which of them train.
 
+mod sources;
+
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};

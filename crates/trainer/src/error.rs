@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::dataset::Origin;
 use crate::job::{JobId, JobState};
+use crate::messages::Fault;
 
 /// A cause of any type.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -133,6 +134,12 @@ impl Problem {
     /// A fault at a place.
     pub fn new(origin: Origin, message: impl Into<String>) -> Self {
         Self { origin, message: message.into() }
+    }
+
+    /// A fault in a field of what is at a place.
+    pub(crate) fn of(fault: Fault, origin: Origin) -> Self {
+        let origin = if fault.field.is_empty() { origin } else { origin.with_column(fault.field) };
+        Self::new(origin, fault.message)
     }
 }
 

@@ -2,11 +2,9 @@
 
 use std::io::{self, Write};
 
-use openai_api::Message;
-use serde::Serialize;
-use serde_json::{Map, Value};
-
-use crate::dataset::{Dataset, Example, Label, Preference, TrainingSet};
+use crate::dataset::{Dataset, Label, TrainingSet};
+use crate::messages::Fault;
+use crate::write::{Format, Kind};
 
 impl Dataset {
     /// Writes the whole set as JSON Lines that [`from_jsonl_text`](Self::from_jsonl_text) reads
@@ -17,13 +15,13 @@ impl Dataset {
     ///
     /// Whatever `out` fails with.
     pub fn write_jsonl(&self, mut out: impl Write) -> io::Result<()> {
-        for example in &self.examples {
-            match example.label {
-                Label::Positive => write_line(&mut out, &Chat::from(example))?,
-                Label::Negative => write_line(&mut out, &Labelled::from(example))?,
-            }
-        }
-        write_lines(&mut out, self.preferences.iter().map(Pair::from))
+        write_lines(&mut out, &self.examples, |example, line| match example.label {
+            Label::Positive => Format::OpenAi.write_example(Kind::Supervised, example, line),
+            Label::Negative => Format::Trl.write_example(Kind::Unpaired, example, line),
+        })?;
+        write_lines(&mut out, &self.preferences, |pair, line| {
+            Format::OpenAi.write_preference(pair, line)
+        })
     }
 }
 
@@ -50,7 +48,9 @@ impl TrainingSet {
     /// # std::io::Result::Ok(())
     /// ```
     pub fn write_supervised_jsonl(&self, out: impl Write) -> io::Result<()> {
-        write_lines(out, self.supervised.iter().map(Chat::from))
+        write_lines(out, &self.supervised, |example, line| {
+            Format::OpenAi.write_example(Kind::Supervised, example, line)
+        })
     }
 
     /// Writes the preferences as JSON Lines, as OpenAI's preference fine-tuning takes them:
@@ -60,7 +60,9 @@ impl TrainingSet {
     ///
     /// Whatever `out` fails with.
     pub fn write_preferences_jsonl(&self, out: impl Write) -> io::Result<()> {
-        write_lines(out, self.preferences.iter().map(Pair::from))
+        write_lines(out, &self.preferences, |pair, line| {
+            Format::OpenAi.write_preference(pair, line)
+        })
     }
 
     /// Writes the unpaired negative answers as JSON Lines, as TRL takes unpaired preferences (for
@@ -70,66 +72,24 @@ impl TrainingSet {
     ///
     /// Whatever `out` fails with.
     pub fn write_unpaired_jsonl(&self, out: impl Write) -> io::Result<()> {
-        write_lines(out, self.unpaired.iter().map(Labelled::from))
+        write_lines(out, &self.unpaired, |example, line| {
+            Format::Trl.write_example(Kind::Unpaired, example, line)
+        })
     }
 }
 
-fn write_lines(mut out: impl Write, lines: impl Iterator<Item = impl Serialize>) -> io::Result<()> {
-    for line in lines {
-        write_line(&mut out, &line)?;
+/// Writes each item by a function that adds it to a buffer as a line.
+fn write_lines<T>(
+    mut out: impl Write,
+    items: &[T],
+    add: impl Fn(&T, &mut Vec<u8>) -> Result<(), Fault>,
+) -> io::Result<()> {
+    let mut line = Vec::new();
+    for item in items {
+        line.clear();
+        add(item, &mut line)
+            .map_err(|fault| io::Error::new(io::ErrorKind::InvalidData, fault.to_string()))?;
+        out.write_all(&line)?;
     }
     Ok(())
-}
-
-fn write_line(out: &mut impl Write, line: &impl Serialize) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, line)?;
-    out.write_all(b"\n")
-}
-
-#[derive(Serialize)]
-struct Chat<'a> {
-    messages: &'a [Message],
-    #[serde(flatten)]
-    extra: &'a Map<String, Value>,
-}
-
-impl<'a> From<&'a Example> for Chat<'a> {
-    fn from(example: &'a Example) -> Self {
-        Self { messages: &example.messages, extra: &example.extra }
-    }
-}
-
-#[derive(Serialize)]
-struct Labelled<'a> {
-    prompt: &'a [Message],
-    completion: &'a [Message],
-    label: bool,
-    #[serde(flatten)]
-    extra: &'a Map<String, Value>,
-}
-
-impl<'a> From<&'a Example> for Labelled<'a> {
-    fn from(example: &'a Example) -> Self {
-        let (prompt, completion) =
-            example.messages.split_at(example.messages.len().saturating_sub(1));
-        let label = example.label == Label::Positive;
-        Self { prompt, completion, label, extra: &example.extra }
-    }
-}
-
-#[derive(Serialize)]
-struct Pair<'a> {
-    input: Chat<'a>,
-    preferred_output: [&'a Message; 1],
-    non_preferred_output: [&'a Message; 1],
-}
-
-impl<'a> From<&'a Preference> for Pair<'a> {
-    fn from(pair: &'a Preference) -> Self {
-        Self {
-            input: Chat { messages: &pair.prompt, extra: &pair.extra },
-            preferred_output: [&pair.preferred],
-            non_preferred_output: [&pair.rejected],
-        }
-    }
 }

@@ -2,19 +2,18 @@
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
-mod csv;
+mod convert;
 mod dataset;
 mod error;
 mod export;
 #[cfg(feature = "hosted")]
 mod hosted;
 mod job;
-mod jsonl;
 mod messages;
 mod pace;
+mod read;
 mod registry;
 pub mod scan;
-mod source;
 mod split;
 mod text;
 pub mod tokens;
@@ -22,7 +21,9 @@ mod trainer;
 mod tuning;
 mod validate;
 mod wire;
+mod write;
 
+pub use crate::convert::{Conversion, Converted};
 pub use crate::dataset::{Dataset, Example, Label, Origin, Preference, TrainingSet};
 pub use crate::error::{BoxError, Error, Problem, Result};
 #[cfg(feature = "hosted")]
@@ -32,9 +33,11 @@ pub use crate::job::{
     TrainingEvent, TrainingJob,
 };
 pub use crate::pace::{Pace, Schedule};
+pub use crate::read::{FileType, Pair, Place, Reader, Record, Text};
 pub use crate::registry::{JobRecord, JobRegistry};
 pub use crate::split::{GroupedSplit, Side, Split};
 #[cfg(feature = "mock")]
 pub use crate::trainer::MockTrainer;
 pub use crate::trainer::{EventStream, Trainer, TrainerExt};
 pub use crate::tuning::{Lora, Tuning};
+pub use crate::write::{Format, Kind, UnknownFormat, add_to_dataset_info};

@@ -166,5 +166,5 @@ fn from_path_refuses_an_extension_it_does_not_know() {
     let path = folder.path().join("set.parquet");
     std::fs::write(&path, "x").unwrap();
     let error = Dataset::from_path(&path, Label::Positive).unwrap_err().to_string();
-    assert!(error.ends_with("expected .csv, .tsv, .jsonl or .ndjson"), "{error}");
+    assert!(error.ends_with("expected .csv, .tsv, .jsonl, .ndjson or .json"), "{error}");
 }

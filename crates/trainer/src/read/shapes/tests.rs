@@ -3,8 +3,15 @@ use std::path::Path;
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
 
-use super::*;
-use crate::dataset::TrainingSet;
+use crate::{Dataset, Error, Example, FileType, Label, Origin, Reader, Result, TrainingSet};
+
+fn parse(bytes: &[u8], file: Option<&Path>, label: Label) -> Result<Dataset> {
+    let reader = Reader::text(bytes, FileType::JsonLines).with_label(label);
+    match file {
+        Some(file) => Dataset::from_reader(&reader.named(file)),
+        None => Dataset::from_reader(&reader),
+    }
+}
 
 #[track_caller]
 fn refuses(bytes: &[u8], expected: Expect) {
@@ -89,9 +96,9 @@ fn an_object_of_another_shape_is_refused_with_what_would_do() {
     refuses(
         b"{}\n{\"text\":\"secret\"}\n{\"prompt\":\"q\"}\n",
         expect![[r#"
-        d.jsonl, line 1: found no field; expected messages, or prompt and completion, or input, preferred_output and non_preferred_output
-        d.jsonl, line 2: found text; expected messages, or prompt and completion, or input, preferred_output and non_preferred_output
-        d.jsonl, line 3: found prompt; expected messages, or prompt and completion, or input, preferred_output and non_preferred_output"#]],
+            d.jsonl, line 1: found no field; expected messages, or prompt and completion, or conversations, or instruction and output, or question and answer, or prompt, chosen and rejected, or input, preferred_output and non_preferred_output
+            d.jsonl, line 2: found text; expected messages, or prompt and completion, or conversations, or instruction and output, or question and answer, or prompt, chosen and rejected, or input, preferred_output and non_preferred_output
+            d.jsonl, line 3: found prompt; expected messages, or prompt and completion, or conversations, or instruction and output, or question and answer, or prompt, chosen and rejected, or input, preferred_output and non_preferred_output"#]],
     );
 }
 

@@ -4,7 +4,15 @@ use expect_test::{Expect, expect};
 use openai_api::Role;
 use proptest::prelude::*;
 
-use super::*;
+use crate::{Dataset, Error, Example, FileType, Label, Origin, Reader, Result};
+
+fn parse(bytes: &[u8], file: Option<&Path>, label: Label) -> Result<Dataset> {
+    let reader = Reader::text(bytes, FileType::Csv).with_label(label);
+    match file {
+        Some(file) => Dataset::from_reader(&reader.named(file)),
+        None => Dataset::from_reader(&reader),
+    }
+}
 
 fn read(text: &str) -> Dataset {
     Dataset::from_csv_text(text, Label::Positive).unwrap()
@@ -104,19 +112,19 @@ fn a_missing_column_is_named_with_what_was_found_and_what_would_do() {
     refuses(
         b"Prompt,Reply\nsecret,word\n",
         expect![
-            "d.csv, line 1: there is no column completion beside prompt; found prompt, reply; expected prompt and completion, or question and answer, or instruction and output, or instruction and response, or input and output, or messages"
+            "d.csv, line 1: there is no column completion beside prompt; found prompt, reply; expected prompt and completion, or question and answer, or instruction and output, or instruction and response, or input and output, or prompt and chosen and rejected, or text and label, or messages"
         ],
     );
     refuses(
         b"name,age\nx,1\n",
         expect![
-            "d.csv, line 1: the first line holds no known headings; found name, age; expected prompt and completion, or question and answer, or instruction and output, or instruction and response, or input and output, or messages"
+            "d.csv, line 1: the first line holds no known headings; found name, age; expected prompt and completion, or question and answer, or instruction and output, or instruction and response, or input and output, or prompt and chosen and rejected, or text and label, or messages"
         ],
     );
     refuses(
         b"What is a \"very\" private question?,Its answer!\nq,a\n",
         expect![
-            "d.csv, line 1: the first line holds no known headings; found (text), (text); expected prompt and completion, or question and answer, or instruction and output, or instruction and response, or input and output, or messages"
+            "d.csv, line 1: the first line holds no known headings; found (text), (text); expected prompt and completion, or question and answer, or instruction and output, or instruction and response, or input and output, or prompt and chosen and rejected, or text and label, or messages"
         ],
     );
     refuses(
@@ -220,10 +228,6 @@ fn text_that_is_not_utf_8_is_named_with_line_and_byte() {
     refuses(
         b"prompt,completion\nq,a\nq,\xcf\xf0\xe8\n",
         expect!["d.csv, line 3: byte 3 of the line (0xcf) is not UTF-8; save the file in UTF-8"],
-    );
-    refuses(
-        b"\xff\xfep\0r\0",
-        expect!["d.csv: this is text in UTF-16, not CSV; save the file in UTF-8"],
     );
 }
 

@@ -1,4 +1,4 @@
-//! Which column holds what.
+//! Which column of a CSV file holds what.
 
 use crate::text::shown;
 
@@ -18,6 +18,8 @@ pub(crate) struct Columns {
 pub(crate) enum Body {
     /// A question and its answer, with text to put before or after the question.
     Pair { before: Option<usize>, prompt: usize, after: Option<usize>, completion: usize },
+    /// A question with a better and a worse answer.
+    Preference { prompt: usize, chosen: usize, rejected: usize },
     /// A JSON array of messages.
     Messages(usize),
 }
@@ -44,11 +46,26 @@ pub(crate) fn find<'a>(headings: impl Iterator<Item = &'a str>) -> Result<Column
             completion: place(set.completion)?,
         })
     });
-    let body = body.or_else(|| place(MESSAGES).map(Body::Messages));
-    let Some(body) = body else {
+    let preference = || {
+        let [prompt, chosen, rejected] = PREFERENCE.map(place);
+        Some(Body::Preference { prompt: prompt?, chosen: chosen?, rejected: rejected? })
+    };
+    let classified = || {
+        let [prompt, completion] = CLASSIFIED.map(place);
+        Some(Body::Pair { before: None, prompt: prompt?, after: None, completion: completion? })
+    };
+    let own_label = place(LABEL).or_else(|| place(KTO_TAG));
+    let (body, label) = if let Some(body) = body.or_else(preference) {
+        (body, own_label)
+    } else if let Some(column) = place(MESSAGES) {
+        (Body::Messages(column), own_label)
+    } else if let Some(body) = classified() {
+        // Here the label is the answer, not a word about it.
+        (body, place(KTO_TAG))
+    } else {
         return Err(missing(&names));
     };
-    Ok(Columns { body, system: place(SYSTEM), label: place(LABEL) })
+    Ok(Columns { body, system: place(SYSTEM), label })
 }
 
 fn missing(names: &[String]) -> String {
@@ -66,9 +83,11 @@ fn missing(names: &[String]) -> String {
     let sets: Vec<String> =
         SETS.iter().map(|set| format!("{} and {}", set.prompt, set.completion)).collect();
     format!(
-        "{half}; found {}; expected {}, or {MESSAGES}",
+        "{half}; found {}; expected {}, or {}, or {}, or {MESSAGES}",
         shown(names.iter().map(String::as_str)),
-        sets.join(", or ")
+        sets.join(", or "),
+        PREFERENCE.join(" and "),
+        CLASSIFIED.join(" and "),
     )
 }
 
@@ -91,10 +110,13 @@ const SETS: [Set; 5] = [
     set("instruction", "response"),
     set("input", "output"),
 ];
+const PREFERENCE: [&str; 3] = ["prompt", "chosen", "rejected"];
+const CLASSIFIED: [&str; 2] = ["text", "label"];
 const MESSAGES: &str = "messages";
 const SYSTEM: &str = "system";
 const LABEL: &str = "label";
-const KNOWN: [&str; 12] = [
+const KTO_TAG: &str = "kto_tag";
+const KNOWN: [&str; 16] = [
     "prompt",
     "completion",
     "context",
@@ -105,6 +127,10 @@ const KNOWN: [&str; 12] = [
     "output",
     "response",
     MESSAGES,
+    "chosen",
+    "rejected",
+    "text",
     SYSTEM,
     LABEL,
+    KTO_TAG,
 ];
