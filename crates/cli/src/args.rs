@@ -418,13 +418,46 @@ pub(crate) enum Rating {
 pub(crate) enum Data {
     /// Check files before training on them: every fault with file, line and column.
     Check {
-        /// Files of CSV or JSONL, or folders of CSV files.
+        /// Files of CSV, JSONL or JSON, or folders of CSV files.
         #[arg(required = true, value_name = "PATH")]
         paths: Vec<PathBuf>,
         /// Take answers for ones to avoid where the data does not say.
         #[arg(long)]
         negative: bool,
     },
+    /// Write files in the format of another program, checked on the way.
+    Convert(Convert),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Convert {
+    /// Files of CSV, JSONL or JSON, or folders of them.
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Whose format: openai, trl, sharegpt, llama-factory or axolotl.
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) to: trainer::Format,
+    /// What the set is for: `sft` learns answers, `dpo` prefers one of two, `kto` takes each with a
+    /// word on whether it is good.
+    #[arg(long = "as", value_name = "KIND", default_value = "sft")]
+    pub(crate) kind: SetKind,
+    /// Where to; an older file is replaced when all is well [default: standard output].
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// How many threads read and write [default: one a processor].
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<NonZeroUsize>,
+    /// Take answers for ones to avoid where the data does not say.
+    #[arg(long)]
+    pub(crate) negative: bool,
+}
+
+/// What a set is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SetKind {
+    Sft,
+    Dpo,
+    Kto,
 }
 
 #[derive(Args, Debug)]

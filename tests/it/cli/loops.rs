@@ -63,6 +63,35 @@ async fn data_is_checked_and_counted() {
 
 #[tokio::test]
 #[ignore = "`cargo xtask test` runs it, with the `attune` that it builds"]
+async fn data_is_converted_for_another_program_and_checked_on_the_way() {
+    let home = attune_home();
+    let data = example("training_data.csv");
+    let (data, out) = (data.to_str().unwrap(), home.path().join("lake.jsonl"));
+    let convert = ["data", "convert", data, "--to", "llama-factory", "-o", out.to_str().unwrap()];
+    let ran = attune(home.path(), &convert).await;
+    assert!(ran.ok().contains("48"));
+    let info = std::fs::read(home.path().join("dataset_info.json")).unwrap();
+    let info: serde_json::Value = serde_json::from_slice(&info).unwrap();
+    assert_eq!(info["lake"]["file_name"], "lake.jsonl");
+
+    // What was written is read again, and goes to standard output.
+    let back = ["data", "convert", out.to_str().unwrap(), "--to", "openai"];
+    let ran = attune(home.path(), &back).await;
+    assert_eq!(ran.ok().lines().filter(|line| line.starts_with("{\"messages\":")).count(), 48);
+
+    let before = std::fs::read(&out).unwrap();
+    let broken = home.path().join("broken.csv");
+    std::fs::write(&broken, "prompt,completion\nq,\"a\n").unwrap();
+    let convert =
+        ["data", "convert", broken.to_str().unwrap(), "--to", "trl", "-o", out.to_str().unwrap()];
+    let ran = attune(home.path(), &convert).await;
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.err.contains("line 2: a quote opens here"), "{}", ran.err);
+    assert_eq!(std::fs::read(&out).unwrap(), before);
+}
+
+#[tokio::test]
+#[ignore = "`cargo xtask test` runs it, with the `attune` that it builds"]
 async fn sentiment_is_judged_in_both_languages() {
     let home = attune_home();
     let args = ["sentiment", "--json", "I love it!", "Это ужасно."];

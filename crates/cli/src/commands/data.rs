@@ -1,71 +1,19 @@
-//! `attune data check`: faults in training data, before anything is trained on it.
+//! `attune data`: training data, before anything is trained on it.
 
-use std::path::PathBuf;
+mod check;
+mod convert;
 
 use anyhow::Result;
-use serde_json::json;
-use trainer::{Dataset, Label, Problem};
+use trainer::Label;
 
 use crate::Outcome;
 use crate::args::Data;
 use crate::context::Context;
-use crate::failure;
-use crate::render::{Output, count, fields};
 
 pub(crate) fn run(context: &Context, command: &Data) -> Result<Outcome> {
+    let label = |negative| if negative { Label::Negative } else { Label::Positive };
     match command {
-        Data::Check { paths, negative } => {
-            let label = if *negative { Label::Negative } else { Label::Positive };
-            check(context.output, paths, label)
-        }
+        Data::Check { paths, negative } => check::run(context.output, paths, label(*negative)),
+        Data::Convert(convert) => convert::run(context.output, convert, label(convert.negative)),
     }
-}
-
-fn check(output: Output, paths: &[PathBuf], label: Label) -> Result<Outcome> {
-    let mut dataset = Dataset::default();
-    let mut problems: Vec<Problem> = Vec::new();
-    for path in paths {
-        match Dataset::from_path(path, label) {
-            Ok(read) => dataset.extend(read),
-            Err(trainer::Error::InvalidData(found)) => problems.extend(found),
-            Err(error) => return Err(error.into()),
-        }
-    }
-    let examples = dataset.examples.len();
-    let negative = dataset.examples.iter().filter(|e| e.label == Label::Negative).count();
-    let set = dataset.curate();
-    let fine = problems.is_empty();
-    output.either(
-        || {
-            json!({
-                "ok": fine,
-                "examples": examples,
-                "positive": examples - negative,
-                "negative": negative,
-                "supervised": set.supervised.len(),
-                "preferences": set.preferences.len(),
-                "unpaired": set.unpaired.len(),
-                "problems": problems.iter().map(failure::problem).collect::<Vec<_>>(),
-            })
-        },
-        || {
-            let mut lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
-            if fine || examples > 0 {
-                let counted = |n: usize| Some(n.to_string());
-                lines.push(fields(&[
-                    ("examples", counted(examples)),
-                    ("  to learn", counted(examples - negative)),
-                    ("  to avoid", counted(negative)),
-                    ("preference pairs", counted(set.preferences.len())),
-                    ("to avoid, unpaired", counted(set.unpaired.len())),
-                ]));
-            }
-            lines.join("\n")
-        },
-    )?;
-    if fine {
-        return Ok(Outcome::Done);
-    }
-    output.note(format_args!("attune: {} in the data", count(problems.len(), "problem")));
-    Ok(Outcome::Failed)
 }
