@@ -88,6 +88,14 @@ pub enum Error {
         /// What is wrong there.
         source: serde_json::Error,
     },
+    /// A tokenizer could not be read, or could not read a text.
+    #[error("the tokenizer {name} cannot be used")]
+    Tokenizer {
+        /// Which one: its file, if it has one.
+        name: String,
+        /// Why not.
+        source: BoxError,
+    },
     /// A server's API failed.
     #[error("the fine-tuning API failed")]
     Api(#[from] openai_api::Error),

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::model_name;
+
 /// How OpenAI's models read text as tokens.
 ///
 /// # Examples
@@ -62,7 +64,7 @@ impl Encoding {
     ///
     /// The model is not known, or has an encoding that is not counted here.
     pub fn of_model(model: &str) -> Result<Self, EncodingError> {
-        let base = base_model(model);
+        let base = model_name::base(model);
         let known = MODELS.iter().find(|(name, which, _)| match which {
             Named::Alone => base == *name,
             Named::Versions => {
@@ -85,13 +87,6 @@ impl fmt::Display for Encoding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
-}
-
-/// The model that a fine-tuned one was made from: `gpt-4o` of `ft:gpt-4o:acme::abc`; of any other,
-/// itself.
-pub(super) fn base_model(model: &str) -> &str {
-    let tuned = model.strip_prefix("ft:").map(|rest| rest.split(':').next().unwrap_or(rest));
-    tuned.unwrap_or(model)
 }
 
 /// What a name in [`MODELS`] stands for.
