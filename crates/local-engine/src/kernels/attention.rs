@@ -55,6 +55,8 @@ pub(crate) struct Seen<'a> {
     pub(crate) pages: Vec<[&'a [f32]; 2]>,
     /// How many tokens a page has room for.
     pub(crate) page: usize,
+    /// How far apart the heads of a page are, and the rows of a head.
+    pub(crate) steps: [usize; 2],
     /// How many keys there are.
     pub(crate) keys: usize,
 }
@@ -116,6 +118,7 @@ pub(crate) fn attention(
                 queries: &q[span.queries.start * query..span.queries.end * query],
                 pages: vec![[&k[keys.clone()], &v[keys]]],
                 page: span.keys.len(),
+                steps: [heads.dim, key],
                 keys: span.keys.len(),
             };
             rows::forward(heads, window, *head..head + 1, &seen)
@@ -267,7 +270,7 @@ mod tests {
                 .zip(sequences)
                 .map(|((q, k, v), (keys, _))| {
                     let pages = k.chunks(16 * 16).zip(v.chunks(16 * 16)).map(|(k, v)| [k, v]);
-                    Seen { queries: q, pages: pages.collect(), page: 16, keys }
+                    Seen { queries: q, pages: pages.collect(), page: 16, steps: [8, 16], keys }
                 })
                 .collect();
             let together = attention_few(heads, window, &seen);

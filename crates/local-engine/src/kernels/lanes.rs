@@ -101,6 +101,28 @@ pub(super) fn exp_and_sum(x: &mut [f32], shift: f32) -> f32 {
     total
 }
 
+/// Asks for so many values, from `at` on, which are looked at soon if there are such.
+///
+/// Machines foresee what comes next, but not beyond the end of a page.
+#[inline(always)]
+pub(super) fn prefetch(values: &[f32], at: usize, count: usize) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        for line in (0..count).step_by(64 / size_of::<f32>()) {
+            let ahead = values.as_ptr().wrapping_add(at + line).cast();
+            #[expect(unsafe_code, reason = "the compiler asks whether the machine has SSE")]
+            // SAFETY: all of these machines have it; and nothing is read: it is a hint, which any
+            // address may be in.
+            unsafe {
+                _mm_prefetch::<_MM_HINT_T0>(ahead);
+            }
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (values, at, count);
+}
+
 #[inline(always)]
 pub(super) fn softmax(x: &mut [f32]) {
     let shift = max(x);

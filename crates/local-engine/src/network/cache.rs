@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::config::Config;
+use crate::config::{Config, Heads};
 
 /// How many tokens a page has room for.
 pub(crate) const PAGE: usize = 64;
@@ -25,7 +25,9 @@ impl Pool {
     }
 }
 
-/// The keys and values of some tokens: layer by layer, in each first the keys.
+/// The keys and values of some tokens: layer by layer, in each first the keys, head by head.
+///
+/// What a head looks at lies side by side, as it is read from end to end.
 pub(crate) struct Page {
     values: Vec<f32>,
     pool: Pool,
@@ -66,8 +68,7 @@ impl Drop for Page {
 #[derive(Clone, Debug)]
 pub(crate) struct Cache {
     layers: usize,
-    /// How long a row of keys is, and one of values.
-    width: usize,
+    heads: Heads,
     tokens: usize,
     pages: Vec<Arc<Page>>,
     pool: Pool,
@@ -82,9 +83,14 @@ impl Cache {
 
     /// One that begins with whole pages of others.
     pub(crate) fn with_pages(config: &Config, pool: &Pool, pages: Vec<Arc<Page>>) -> Self {
-        let (layers, width) = (config.layers, config.heads.key * config.heads.dim);
+        let (layers, heads) = (config.layers, config.heads);
         let tokens = pages.len() * PAGE;
-        Self { layers, width, tokens, pages, pool: pool.clone() }
+        Self { layers, heads, tokens, pages, pool: pool.clone() }
+    }
+
+    /// How long a row of keys is, and one of values.
+    fn width(&self) -> usize {
+        self.heads.key * self.heads.dim
     }
 
     /// How many tokens were taken in.
@@ -99,25 +105,20 @@ impl Cache {
 
     /// Puts rows of keys and values behind those that were taken in.
     pub(crate) fn write(&mut self, layer: usize, keys: &[f32], values: &[f32]) {
-        let sources = keys.chunks_exact(self.width).zip(values.chunks_exact(self.width));
-        let rows = sources.len();
-        let missing = (self.tokens + rows).div_ceil(PAGE).saturating_sub(self.pages.len());
-        let size = self.layers * 2 * PAGE * self.width;
+        let (width, dim) = (self.width(), self.heads.dim);
+        let sources = keys.chunks_exact(width).zip(values.chunks_exact(width));
+        let missing = (self.tokens + sources.len()).div_ceil(PAGE).saturating_sub(self.pages.len());
+        let size = self.layers * 2 * PAGE * width;
         let fresh = || Arc::new(Page::new(vec![0.0; size], &self.pool));
         self.pages.extend(std::iter::repeat_with(fresh).take(missing));
-        let mut start = self.tokens;
-        let [mut keys, mut values] = [keys, values];
-        while !keys.is_empty() {
-            let at = start % PAGE;
-            let count = (PAGE - at).min(keys.len() / self.width);
-            let (some_keys, more_keys) = keys.split_at(count * self.width);
-            let (some_values, more_values) = values.split_at(count * self.width);
-            let page = &mut Arc::make_mut(&mut self.pages[start / PAGE]).values;
-            let place = (layer * 2 * PAGE + at) * self.width;
-            page[place..][..some_keys.len()].copy_from_slice(some_keys);
-            page[place + PAGE * self.width..][..some_values.len()].copy_from_slice(some_values);
-            start += count;
-            (keys, values) = (more_keys, more_values);
+        for (at, (keys, values)) in (self.tokens..).zip(sources) {
+            let page = &mut Arc::make_mut(&mut self.pages[at / PAGE]).values;
+            let (to_keys, to_values) =
+                page[layer * 2 * PAGE * width..][..2 * PAGE * width].split_at_mut(PAGE * width);
+            for (to, row) in [(to_keys, keys), (to_values, values)] {
+                let heads = to.chunks_exact_mut(PAGE * dim).zip(row.chunks_exact(dim));
+                heads.for_each(|(to, row)| to[at % PAGE * dim..][..dim].copy_from_slice(row));
+            }
         }
     }
 
@@ -128,7 +129,7 @@ impl Cache {
 
     /// A layer's keys and values, page by page, with room behind the last.
     pub(super) fn layer(&self, layer: usize) -> impl Iterator<Item = [&[f32]; 2]> {
-        let size = PAGE * self.width;
+        let size = PAGE * self.width();
         self.pages.iter().map(move |page| {
             let (keys, values) = page.values[layer * 2 * size..][..2 * size].split_at(size);
             [keys, values]
@@ -137,14 +138,16 @@ impl Cache {
 
     /// A layer's keys and values of some tokens, end to end.
     pub(super) fn gathered(&self, layer: usize, tokens: Range<usize>) -> [Vec<f32>; 2] {
-        let mut rows = [(); 2].map(|()| Vec::with_capacity(tokens.len() * self.width));
+        let dim = self.heads.dim;
+        let mut rows = [(); 2].map(|()| Vec::with_capacity(tokens.len() * self.width()));
         for (nth, page) in self.layer(layer).enumerate() {
             let first = nth * PAGE;
             let [start, end] = [tokens.start, tokens.end].map(|at| at.clamp(first, first + PAGE));
             for (rows, part) in rows.iter_mut().zip(page) {
-                rows.extend_from_slice(
-                    &part[(start - first) * self.width..(end - first) * self.width],
-                );
+                for at in start - first..end - first {
+                    let heads = part.chunks_exact(PAGE * dim);
+                    heads.for_each(|head| rows.extend_from_slice(&head[at * dim..][..dim]));
+                }
             }
         }
         rows
@@ -164,7 +167,7 @@ mod tests {
     fn push(cache: &mut Cache, plain: &mut Plain, rows: usize, rng: &mut fastrand::Rng) {
         for (layer, plain) in plain.iter_mut().enumerate() {
             let [keys, values] =
-                [(); 2].map(|()| (0..rows * cache.width).map(|_| rng.f32()).collect::<Vec<_>>());
+                [(); 2].map(|()| (0..rows * cache.width()).map(|_| rng.f32()).collect::<Vec<_>>());
             cache.write(layer, &keys, &values);
             plain[0].extend(keys);
             plain[1].extend(values);

@@ -171,7 +171,8 @@ impl<'p, 'a> Rows<'p, 'a> {
             .map(|(part, of)| {
                 let keys = part.cache.tokens() + of.len();
                 let pages = part.cache.layer(layer).collect();
-                Seen { queries: queries(of), pages, page: PAGE, keys }
+                let steps = [PAGE * heads.dim, heads.dim];
+                Seen { queries: queries(of), pages, page: PAGE, steps, keys }
             })
             .collect();
         let mut attended = kernels::attention_few(heads, window, &few);

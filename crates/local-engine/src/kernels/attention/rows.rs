@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::Seen;
 use crate::config::Heads;
-use crate::kernels::lanes::{LANES, softmax, wide};
+use crate::kernels::lanes::{LANES, prefetch, softmax, wide};
 
 wide! {
     /// What some heads of some queries see, which look at the same head of keys: head by head.
@@ -17,6 +17,7 @@ wide! {
         seen: &Seen<'_>,
     ) -> Vec<f32> {
         let (key_head, page) = (members.start / heads.group(), seen.page);
+        let [head_step, step] = seen.steps;
         let rows = seen.queries.len() / (heads.query * heads.dim);
         let queries: Vec<(usize, Range<usize>)> = members
             .flat_map(|head| (0..rows).map(move |row| (head, row)))
@@ -33,8 +34,9 @@ wide! {
                 }
                 let weights =
                     &mut weights[i * seen.keys..][first + part.start..first + part.end];
-                let keys = &keys[heads.at(part.start, heads.key, key_head).start..];
-                scores(weights, query, keys, heads.key * heads.dim, heads.scale());
+                let keys = &keys[key_head * head_step + part.start * step..];
+                // The first query brings them in for the others.
+                scores(weights, query, keys, (step, i == 0), heads.scale());
             }
         }
         for (weights, (_, visible)) in weights.chunks_exact_mut(seen.keys).zip(&queries) {
@@ -49,9 +51,9 @@ wide! {
                     continue;
                 }
                 let weights = &weights[i * seen.keys..][first + part.start..first + part.end];
-                let values = &values[heads.at(part.start, heads.key, key_head).start..];
+                let values = &values[key_head * head_step + part.start * step..];
                 let out = &mut out[i * heads.dim..][..heads.dim];
-                add_rows(out, weights, values, heads.key * heads.dim);
+                add_rows(out, weights, values, (step, i == 0));
             }
         }
         out
@@ -76,55 +78,107 @@ fn in_pages(rows: Range<usize>, page: usize) -> impl Iterator<Item = (usize, Ran
 }
 
 /// How a query agrees with some keys, which begin `step` values after one another.
+///
+/// What comes next is asked for ahead if it `is_new`.
 #[inline(always)]
-fn scores(out: &mut [f32], query: &[f32], keys: &[f32], step: usize, scale: f32) {
+fn scores(out: &mut [f32], query: &[f32], keys: &[f32], (step, is_new): (usize, bool), scale: f32) {
     let (parts, rest) = query.as_chunks::<LANES>();
     let done = parts.len() * LANES;
     // Vectors of sums are put aside and added up later: a compiler that sees both at once takes the
     // vectors apart.
     let mut sums = [[0.0_f32; LANES]; ASIDE];
     for (out, keys) in out.chunks_mut(ASIDE).zip(keys.chunks(ASIDE * step)) {
-        for (sums, key) in sums[..out.len()].iter_mut().zip(keys.chunks(step)) {
-            let mut own = [0.0; LANES];
-            for (query, key) in parts.iter().zip(key.as_chunks::<LANES>().0) {
-                for lane in 0..LANES {
-                    own[lane] += query[lane] * key[lane];
-                }
-            }
-            *sums = own;
+        if is_new {
+            (0..out.len()).for_each(|nth| prefetch(keys, nth * step + AHEAD, query.len()));
         }
-        for ((out, sums), key) in out.iter_mut().zip(&sums).zip(keys.chunks(step)) {
+        let sums = &mut sums[..out.len()];
+        let (fours, ones) = sums.as_chunks_mut::<4>();
+        let (first, last) = keys.split_at((fours.len() * 4 * step).min(keys.len()));
+        for (sums, keys) in fours.iter_mut().zip(first.chunks(4 * step)) {
+            *sums = products(parts, keys, step);
+        }
+        for (sums, key) in ones.iter_mut().zip(last.chunks(step)) {
+            [*sums] = products(parts, key, step);
+        }
+        for ((out, sums), key) in out.iter_mut().zip(&*sums).zip(keys.chunks(step)) {
             let more: f32 = rest.iter().zip(&key[done..]).map(|(x, y)| x * y).sum();
             *out = (sums.iter().sum::<f32>() + more) * scale;
         }
     }
 }
 
-/// Adds rows to `out`, each times its weight; they begin `step` values after one another.
+/// The products of a query with `N` keys, each in several sums.
 #[inline(always)]
-fn add_rows(out: &mut [f32], weights: &[f32], rows: &[f32], step: usize) {
-    let (parts, rest) = out.as_chunks_mut::<PART>();
-    let done = parts.len() * PART;
-    for (nth, part) in parts.iter_mut().enumerate() {
-        let mut sums = *part;
-        for (row, weight) in rows.chunks(step).zip(weights) {
-            let Some(row) = row.get(nth * PART..).and_then(<[f32]>::first_chunk::<PART>) else {
-                continue;
-            };
-            for lane in 0..PART {
-                sums[lane] += weight * row[lane];
+fn products<const N: usize>(
+    query: &[[f32; LANES]],
+    keys: &[f32],
+    step: usize,
+) -> [[f32; LANES]; N] {
+    let mut rows = [query; N];
+    for (nth, row) in rows.iter_mut().enumerate() {
+        *row = &keys[nth * step..].as_chunks().0[..query.len()];
+    }
+    let mut sums = [[0.0; LANES]; N];
+    for (i, query) in query.iter().enumerate() {
+        for n in 0..N {
+            for lane in 0..LANES {
+                sums[n][lane] += query[lane] * rows[n][i][lane];
             }
         }
-        *part = sums;
     }
-    for (row, weight) in rows.chunks(step).zip(weights) {
-        for (sum, value) in rest.iter_mut().zip(&row[done..]) {
-            *sum += weight * value;
+    sums
+}
+
+/// Adds rows to `out`, each times its weight; they begin `step` values after one another.
+///
+/// What comes next is asked for ahead if it `is_new`.
+#[inline(always)]
+fn add_rows(out: &mut [f32], weights: &[f32], rows: &[f32], (step, is_new): (usize, bool)) {
+    let width = out.len();
+    for (weights, rows) in weights.chunks(ASIDE).zip(rows.chunks(ASIDE * step)) {
+        if is_new {
+            (0..weights.len()).for_each(|nth| prefetch(rows, nth * step + AHEAD, width));
+        }
+        let (wide, rest) = out.as_chunks_mut::<{ 2 * PART }>();
+        let mut at = 0;
+        for part in wide {
+            add_part(part, weights, rows, (step, at));
+            at += part.len();
+        }
+        let (parts, rest) = rest.as_chunks_mut::<PART>();
+        for part in parts {
+            add_part(part, weights, rows, (step, at));
+            at += part.len();
+        }
+        for (row, weight) in rows.chunks(step).zip(weights) {
+            for (sum, value) in rest.iter_mut().zip(&row[at..]) {
+                *sum += weight * value;
+            }
         }
     }
 }
 
+/// Adds as many values of each row, from `at` on.
+#[inline(always)]
+fn add_part<const N: usize>(
+    part: &mut [f32; N],
+    weights: &[f32],
+    rows: &[f32],
+    (step, at): (usize, usize),
+) {
+    let mut sums = *part;
+    for (row, weight) in rows.chunks(step).zip(weights) {
+        let Some(row) = row.get(at..).and_then(<[f32]>::first_chunk::<N>) else { continue };
+        for lane in 0..N {
+            sums[lane] += weight * row[lane];
+        }
+    }
+    *part = sums;
+}
+
 /// So many keys are looked at before their sums are added up.
 const ASIDE: usize = 16;
-/// So many sums stay in registers while rows are added to them.
+/// So many sums stay in registers while rows are added to them, or twice as many.
 const PART: usize = 4 * LANES;
+/// What lies so many values further on is asked for ahead.
+const AHEAD: usize = 1024;
