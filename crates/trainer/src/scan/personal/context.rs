@@ -36,6 +36,7 @@ impl<'a> Context<'a> {
     }
 
     /// The end of the bytes from `at` on that are `like` this, after `most` at the latest.
+    #[inline]
     pub(super) fn run(&self, at: usize, most: usize, like: impl Fn(u8) -> bool) -> usize {
         let rest = &self.bytes()[at..];
         let run = rest.iter().take(most).take_while(|byte| like(**byte)).count();
@@ -76,8 +77,18 @@ impl<'a> Context<'a> {
 /// Whether a byte belongs to a word of code.
 #[inline]
 pub(super) fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_'
+    WORD[usize::from(byte)]
 }
+
+const WORD: [bool; 256] = {
+    let mut word = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        word[byte] = (byte as u8).is_ascii_alphanumeric() || byte as u8 == b'_';
+        byte += 1;
+    }
+    word
+};
 
 /// Whether a character is a letter of a script that puts spaces between words.
 pub(super) fn is_spaced(c: char) -> bool {

@@ -25,6 +25,12 @@ pub(super) fn at(context: &Context<'_>, at: usize) -> Option<Finding> {
     is_key.then(|| Finding::new(Kind::ApiKey, at..end).by(rule.issuer))
 }
 
+/// Whether a key or a token begins with these two bytes.
+#[inline]
+pub(super) fn begin_with(first: u8, second: u8) -> bool {
+    second < 128 && SECONDS[usize::from(first & 127)] >> second & 1 == 1
+}
+
 /// A JSON Web Token (RFC 7519): two JSON objects and a signature, in base64url.
 fn jwt(context: &Context<'_>, at: usize) -> Option<Finding> {
     if !context.starts_with(at, "eyJ") {
@@ -195,6 +201,20 @@ const STARTS: [(u8, u8); 256] = {
         at += 1;
     }
     starts
+};
+
+/// The second bytes, as bits, of what begins with each first byte.
+const SECONDS: [u128; 128] = {
+    let mut seconds = [0; 128];
+    let mut at = 0;
+    while at < RULES.len() {
+        let prefix = RULES[at].prefix.as_bytes();
+        seconds[prefix[0] as usize] |= 1 << prefix[1];
+        at += 1;
+    }
+    // A token in JSON.
+    seconds[b'e' as usize] |= 1 << b'y';
+    seconds
 };
 
 #[cfg(test)]

@@ -9,8 +9,8 @@ pub(super) fn at(context: &Context<'_>, at: usize) -> Result<Finding, usize> {
         // Only a sign, or more digits than any number has.
         return Err(context.run(at, usize::MAX, |byte| byte.is_ascii_digit()).max(at + 1));
     };
-    let next = number.groups[0].end;
-    if !begins_alone(context, at) {
+    let next = number.groups()[0].end;
+    if number.digits().len() < LEAST_DIGITS || !begins_alone(context, at) {
         return Err(context.run(next, usize::MAX, is_word));
     }
     let found = (card(context, &number))
@@ -27,9 +27,10 @@ pub(super) struct Number {
     pub(super) start: usize,
     /// Whether a `+` stands before it.
     pub(super) plus: bool,
-    pub(super) groups: Vec<Group>,
-    /// All digits, each from 0 to 9.
-    pub(super) digits: Vec<u8>,
+    groups: [Group; MOST_GROUPS],
+    group_count: usize,
+    digits: [u8; MOST_DIGITS],
+    digit_count: usize,
 }
 
 /// Some digits with nothing in between.
@@ -60,7 +61,7 @@ pub(super) enum Gap {
 }
 
 impl Number {
-    /// Reads at most [`MOST_GROUPS`] groups; nothing where no digit follows.
+    /// Reads as many groups as there is room for; nothing where no digit follows, or too many.
     fn read(context: &Context<'_>, at: usize) -> Option<Self> {
         let plus = context.at(at) == b'+';
         let mut start = at + usize::from(plus);
@@ -69,42 +70,61 @@ impl Number {
             gap = Gap::Open;
             start += 1;
         }
-        let mut number = Self { start: at, plus, groups: Vec::new(), digits: Vec::new() };
-        loop {
-            let end = context.run(start, MOST_DIGITS + 1, |byte| byte.is_ascii_digit());
+        let blank = Group { gap, end: start, digits: 0, len: 0 };
+        let mut number = Self {
+            start: at,
+            plus,
+            groups: [blank; MOST_GROUPS],
+            group_count: 0,
+            digits: [0; MOST_DIGITS],
+            digit_count: 0,
+        };
+        while number.group_count < MOST_GROUPS {
+            let room = &mut number.digits[number.digit_count..];
+            let end = context.run(start, room.len() + 1, |byte| byte.is_ascii_digit());
             let len = end - start;
-            if len == 0 || len > MOST_DIGITS {
+            if len == 0 || len > room.len() {
                 break;
             }
-            number.digits.extend(context.bytes()[start..end].iter().map(|digit| digit - b'0'));
-            number.groups.push(Group { gap, end, digits: number.digits.len(), len });
-            match separator(context, end) {
-                Some((next, start_of_next)) if number.groups.len() < MOST_GROUPS => {
-                    (gap, start) = (next, start_of_next);
-                }
-                _ => break,
+            for (digit, byte) in room.iter_mut().zip(&context.bytes()[start..end]) {
+                *digit = byte - b'0';
             }
+            number.digit_count += len;
+            let digits = number.digit_count;
+            number.groups[number.group_count] = Group { gap, end, digits, len };
+            number.group_count += 1;
+            let Some(next) = separator(context, end) else { break };
+            (gap, start) = next;
         }
         // `(212-555-0123)` is a number in parentheses; the number itself begins behind.
-        let opens = number.groups.first().is_some_and(|group| group.gap == Gap::Open);
-        let closes = number.groups.get(1).is_some_and(|group| group.gap == Gap::Close);
-        (!number.groups.is_empty() && opens == closes).then_some(number)
+        let opens = number.groups().first().is_some_and(|group| group.gap == Gap::Open);
+        let closes = number.groups().get(1).is_some_and(|group| group.gap == Gap::Close);
+        (!number.groups().is_empty() && opens == closes).then_some(number)
+    }
+
+    pub(super) fn groups(&self) -> &[Group] {
+        &self.groups[..self.group_count]
+    }
+
+    /// All digits, each from 0 to 9.
+    pub(super) fn digits(&self) -> &[u8] {
+        &self.digits[..self.digit_count]
     }
 
     /// How long the first so many groups are.
     pub(super) fn lengths(&self, groups: usize) -> Vec<usize> {
-        self.groups[..groups].iter().map(|group| group.len).collect()
+        self.groups()[..groups].iter().map(|group| group.len).collect()
     }
 
     /// Whether the same stands between all of the first so many groups.
     pub(super) fn is_even(&self, groups: usize, gap: Gap) -> bool {
-        self.groups[1..groups].iter().all(|group| group.gap == gap)
+        self.groups()[1..groups].iter().all(|group| group.gap == gap)
     }
 
     /// The digits of the first so many groups, which end there and not in something longer.
     pub(super) fn first(&self, context: &Context<'_>, groups: usize) -> Option<(&[u8], usize)> {
-        let last = self.groups.get(groups.checked_sub(1)?)?;
-        ends_alone(context, last.end).then(|| (&self.digits[..last.digits], last.end))
+        let last = self.groups().get(groups.checked_sub(1)?)?;
+        ends_alone(context, last.end).then(|| (&self.digits()[..last.digits], last.end))
     }
 }
 
@@ -170,10 +190,10 @@ fn ends_alone(context: &Context<'_>, end: usize) -> bool {
 
 /// A payment card: prefixes and lengths of the issuers, the check digit of ISO/IEC 7812-1.
 fn card(context: &Context<'_>, number: &Number) -> Option<Finding> {
-    if number.plus || number.groups[0].gap == Gap::Open {
+    if number.plus || number.groups()[0].gap == Gap::Open {
         return None;
     }
-    let groups = (1..=number.groups.len().min(5)).rev();
+    let groups = (1..=number.groups().len().min(5)).rev();
     groups.filter(|groups| is_card_shape(number, *groups)).find_map(|groups| {
         let (digits, end) = number.first(context, groups)?;
         let issuer = card_issuer(digits)?;
@@ -239,7 +259,7 @@ fn ssn(context: &Context<'_>, number: &Number) -> Option<Finding> {
 /// A Russian insurance account's number: `112-233-445 95`, or its digits behind its name.
 fn snils(context: &Context<'_>, number: &Number) -> Option<Finding> {
     let said = || context.said_before(number.start, &["снилс", "snils"]);
-    let groups = match number.lengths(number.groups.len().min(4))[..] {
+    let groups = match number.lengths(number.groups().len().min(4))[..] {
         [3, 3, 3, 2] => {
             let hyphens = number.is_even(3, Gap::Hyphen);
             (hyphens || number.is_even(3, Gap::Space) && said()).then_some(4)
@@ -258,8 +278,8 @@ fn snils(context: &Context<'_>, number: &Number) -> Option<Finding> {
 
 /// A Russian taxpayer's number behind its name: 12 digits of a person, 10 of a company.
 fn inn(context: &Context<'_>, number: &Number) -> Option<Finding> {
-    let Group { end, digits, .. } = number.groups[0];
-    let digits = &number.digits[..digits];
+    let Group { end, digits, .. } = number.groups()[0];
+    let digits = &number.digits()[..digits];
     let check = |weights: &[u32]| {
         let sum: u32 = digits.iter().zip(weights).map(|(digit, w)| u32::from(*digit) * w).sum();
         sum % 11 % 10 == u32::from(digits[weights.len()])
@@ -277,4 +297,7 @@ fn inn(context: &Context<'_>, number: &Number) -> Option<Finding> {
 const INN_WEIGHTS: [u32; 11] = [3, 7, 2, 4, 10, 3, 5, 9, 4, 6, 8];
 
 const MOST_GROUPS: usize = 8;
-const MOST_DIGITS: usize = 20;
+/// What a telephone number within a town has.
+const LEAST_DIGITS: usize = 7;
+/// More than any number has, and room for what stands behind it.
+const MOST_DIGITS: usize = 32;

@@ -10,7 +10,7 @@ pub(super) fn of(context: &Context<'_>, number: &Number) -> Option<Finding> {
         let (_, end) = number.first(context, groups)?;
         Some(Finding::new(Kind::Phone, number.start..end))
     };
-    let most = number.groups.len();
+    let most = number.groups().len();
     if is_other(number) && !(number.plus && most == 1) {
         return None;
     }
@@ -19,7 +19,7 @@ pub(super) fn of(context: &Context<'_>, number: &Number) -> Option<Finding> {
     }
     // Two zeros stand for the plus, if something is apart.
     let is_apart = |groups: usize| groups > 2 && is_international(number, groups);
-    if number.digits.starts_with(&[0, 0]) && number.groups[0].len >= 3 {
+    if number.digits().starts_with(&[0, 0]) && number.groups()[0].len >= 3 {
         return (1..=most).rev().filter(|groups| is_apart(*groups)).find_map(found);
     }
     let national = (2..=most.min(5)).rev();
@@ -32,8 +32,8 @@ pub(super) fn of(context: &Context<'_>, number: &Number) -> Option<Finding> {
 
 /// Whether the first groups are a number of E.164: a calling code, and up to 15 digits.
 fn is_international(number: &Number, groups: usize) -> bool {
-    let end = number.groups[groups - 1].digits;
-    let mut digits = &number.digits[..end];
+    let end = number.groups()[groups - 1].digits;
+    let mut digits = &number.digits()[..end];
     if !number.plus {
         digits = &digits[2..];
     }
@@ -47,13 +47,13 @@ fn is_international(number: &Number, groups: usize) -> bool {
     if !is_length {
         return false;
     }
-    let groups = &number.groups[..groups];
+    let groups = &number.groups()[..groups];
     // The zero of long distance is left out abroad, or put in parentheses; in Italy, San Marino,
     // Ivory Coast, Benin, Gabon and the Congo it belongs to the number.
     let zero = groups.iter().find(|group| group.gap == Gap::Open);
     let is_zero_right = rest[0] != 0
         || matches!(digits[..code], [3, 9] | [3, 7, 8] | [2, 2, 5 | 9] | [2, 4, 1 | 2])
-        || zero.is_some_and(|group| number.digits[group.digits - group.len] == 0);
+        || zero.is_some_and(|group| number.digits()[group.digits - group.len] == 0);
     // One dot stands behind the calling code (RFC 5733) or is that of a fraction.
     let dots = groups.iter().filter(|group| group.gap == Gap::Dot).count();
     let are_dots_right = dots != 1 || groups[0].len == code;
@@ -103,14 +103,14 @@ fn calling_code(digits: &[u8]) -> Option<usize> {
 /// Whether the first groups are a number as people of a country write it.
 fn is_national(context: &Context<'_>, number: &Number, groups: usize) -> bool {
     let lengths = number.lengths(groups);
-    let digits = &number.digits[..number.groups[groups - 1].digits];
-    let is_first_in_parentheses = number.groups[0].gap == Gap::Open;
+    let digits = &number.digits()[..number.groups()[groups - 1].digits];
+    let is_first_in_parentheses = number.groups()[0].gap == Gap::Open;
     let even = |gap| number.is_even(groups, gap);
     // Numbers in a row with spaces may be anything, unless they stand alone.
     let is_spaced = even(Gap::Space) && is_alone(context, number, groups);
     let is_tight = even(Gap::Hyphen) || even(Gap::Dot);
     let is_apart = is_spaced || is_tight;
-    let area = number.groups[..groups].iter().any(|group| group.gap == Gap::Close);
+    let area = number.groups()[..groups].iter().any(|group| group.gap == Gap::Close);
     let is_shape = match lengths[..] {
         // North America.
         [3, 3, 4] => is_north_american(digits) && (is_first_in_parentheses || is_apart),
@@ -152,11 +152,11 @@ fn is_national(context: &Context<'_>, number: &Number, groups: usize) -> bool {
 
 /// Whether a number behind a word such as "phone" can be one.
 fn is_plausible(number: &Number, groups: usize) -> bool {
-    let digits = &number.digits[..number.groups[groups - 1].digits];
+    let digits = &number.digits()[..number.groups()[groups - 1].digits];
     let is_one = groups == 1;
     let is_round = is_one && digits.len() < 10 && digits.ends_with(&[0, 0, 0]);
     let most = if is_one { 12 } else { 15 };
-    let dots = number.groups[1..groups].iter().filter(|group| group.gap == Gap::Dot).count();
+    let dots = number.groups()[1..groups].iter().filter(|group| group.gap == Gap::Dot).count();
     (7..=most).contains(&digits.len()) && !is_round && dots != 1 && number.parentheses(groups)
 }
 
@@ -171,20 +171,20 @@ fn is_north_american(digits: &[u8]) -> bool {
 fn is_alone(context: &Context<'_>, number: &Number, groups: usize) -> bool {
     let before = context.before(number.start);
     let last = number.start.checked_sub(1).map_or(0, |at| context.before(at));
-    groups == number.groups.len() && !(before == b' ' && last.is_ascii_digit())
+    groups == number.groups().len() && !(before == b' ' && last.is_ascii_digit())
 }
 
 /// Dates, ISBNs and the like.
 fn is_other(number: &Number) -> bool {
-    let lengths = number.lengths(number.groups.len().min(3));
-    let digits = &number.digits[..];
+    let lengths = number.lengths(number.groups().len().min(3));
+    let digits = number.digits();
     let value = |from: usize, to: usize| {
         digits.get(from..to).map_or(0, |part| part.iter().fold(0, |n, d| n * 10 + u32::from(*d)))
     };
     let is_year = |year: u32| (1900..2100).contains(&year);
     let is_day = |month: u32, day: u32| (1..=12).contains(&month) && (1..=31).contains(&day);
     let either = |one: u32, other: u32| is_day(one, other) || is_day(other, one);
-    let is_isbn = number.digits.len() == 13 && matches!(value(0, 3), 978 | 979);
+    let is_isbn = number.digits().len() == 13 && matches!(value(0, 3), 978 | 979);
     match lengths[..] {
         // 2024-01-15, 15.01.2024, 1/15/2024
         [4, 2, 2] | [4, 1, 2] | [4, 2, 1] => {
@@ -198,7 +198,7 @@ fn is_other(number: &Number) -> bool {
         }
         // 20240115, with or without a time; 2023-2024
         [8 | 12 | 14, ..] => is_year(value(0, 4)) && is_day(value(4, 6), value(6, 8)),
-        [4, 4, ..] => is_year(value(0, 4)) && is_year(value(4, 8)) && number.groups.len() == 2,
+        [4, 4, ..] => is_year(value(0, 4)) && is_year(value(4, 8)) && number.groups().len() == 2,
         _ => is_isbn,
     }
 }
@@ -206,7 +206,7 @@ fn is_other(number: &Number) -> bool {
 impl Number {
     /// Whether each parenthesis that opens within the first so many groups closes after one.
     fn parentheses(&self, groups: usize) -> bool {
-        let gap = |at: usize| self.groups[..groups].get(at).map(|group| group.gap);
+        let gap = |at: usize| self.groups()[..groups].get(at).map(|group| group.gap);
         (0..groups).all(|at| {
             (gap(at) == Some(Gap::Open)) == (gap(at + 1) == Some(Gap::Close))
                 && !(at == 0 && gap(0) == Some(Gap::Close))

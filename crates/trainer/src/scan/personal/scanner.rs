@@ -58,9 +58,27 @@ impl Iterator for Findings<'_> {
     type Item = Finding;
 
     fn next(&mut self) -> Option<Finding> {
-        while let Some(byte) = self.context.bytes().get(self.at) {
+        let bytes = self.context.bytes();
+        while let Some(byte) = bytes.get(self.at) {
             work::add(1);
-            match self.look(TRIGGERS[usize::from(*byte)]) {
+            let trigger = TRIGGERS[usize::from(*byte)];
+            // Most of a text is words that begin like nothing.
+            let is_plain = match trigger {
+                Trigger::None => true,
+                Trigger::Word => {
+                    !self.search.addresses
+                        && !begins_like_a_finding(*byte, self.context.at(self.at + 1))
+                }
+                _ => false,
+            };
+            if is_plain {
+                self.at += 1;
+                if matches!(trigger, Trigger::Word) {
+                    self.at = self.context.run(self.at, usize::MAX, is_word);
+                }
+                continue;
+            }
+            match self.look(trigger) {
                 Ok(finding) => {
                     self.at = finding.range.end;
                     self.context.from = finding.range.end;
@@ -80,6 +98,11 @@ impl fmt::Debug for Findings<'_> {
             .field("at", &self.at)
             .finish_non_exhaustive()
     }
+}
+
+/// Whether a word that begins with these two bytes can be a key, or an account's number.
+fn begins_like_a_finding(first: u8, second: u8) -> bool {
+    keys::begin_with(first, second) || first.is_ascii_uppercase() && second.is_ascii_uppercase()
 }
 
 /// What a byte may be the start of.
