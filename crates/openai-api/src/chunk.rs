@@ -204,8 +204,15 @@ impl ChatAccumulator {
             let choice = &mut completion.choices[place];
             choice.finish_reason = piece.finish_reason.or(choice.finish_reason.take());
             add_logprobs(&mut choice.logprobs, piece.logprobs);
-            replace(&mut choice.extra, piece.extra);
-            append(&mut choice.message, &mut self.calls[place], piece.delta);
+            let mut extra = piece.extra;
+            // Some servers tell the whole so far beside what is new, and one that does not stream
+            // tells nothing else.
+            let whole = extra.remove("message").filter(|_| piece.delta.is_blank());
+            replace(&mut choice.extra, extra);
+            match whole.and_then(|whole| serde_json::from_value(whole).ok()) {
+                Some(whole) => (choice.message, self.calls[place]) = (whole, Calls::default()),
+                None => append(&mut choice.message, &mut self.calls[place], piece.delta),
+            }
         }
     }
 
@@ -235,8 +242,36 @@ fn append(message: &mut Message, calls: &mut Calls, delta: Delta) {
     for piece in delta.tool_calls {
         calls.append(&mut message.tool_calls, piece);
     }
+    let mut extra = delta.extra;
+    // These are fields of a whole message, and seldom ones of what it grows by.
+    if let Some(Value::Array(more)) = extra.remove("annotations") {
+        message.annotations.extend(more);
+    }
+    if let Some(Value::Object(more)) = extra.remove("audio") {
+        add_audio(&mut message.audio, more);
+    }
+    for (name, field) in [("name", &mut message.name), ("tool_call_id", &mut message.tool_call_id)]
+    {
+        if let Some(Value::String(told)) = extra.remove(name) {
+            *field = Some(told);
+        }
+    }
     // `reasoning` and the like grow too.
-    grow(&mut message.extra, delta.extra);
+    grow(&mut message.extra, extra);
+}
+
+/// Puts a piece of sound behind those before: what it is and what it says grow, as both come in
+/// pieces; its id and when it expires are told once.
+fn add_audio(all: &mut Option<Value>, more: Map<String, Value>) {
+    let mut fields = match all.take() {
+        Some(Value::Object(fields)) => fields,
+        _ => Map::new(),
+    };
+    let (pieces, told) =
+        more.into_iter().partition(|(name, _)| matches!(&**name, "data" | "transcript"));
+    grow(&mut fields, pieces);
+    replace(&mut fields, told);
+    *all = Some(Value::Object(fields));
 }
 
 /// Puts how likely the tokens were behind that of those before.
@@ -306,6 +341,52 @@ mod tests {
         assert_eq!((answer.id.as_str(), answer.text().as_str()), ("c", "Hello"));
         assert_eq!(answer.finish_reason(), Some(&FinishReason::Stop));
         assert_eq!(answer.usage.unwrap().prompt_tokens, 3);
+    }
+
+    /// The answer that chunks add up to, which is the same once it was written and read.
+    fn whole(chunks: &[&str]) -> ChatCompletion {
+        let mut answer = ChatAccumulator::default();
+        for json in chunks {
+            answer.push(chunk(json));
+        }
+        let answer = answer.finish().unwrap();
+        let written = serde_json::to_string(&answer).unwrap();
+        assert_eq!(serde_json::from_str::<ChatCompletion>(&written).unwrap(), answer, "{written}");
+        answer
+    }
+
+    #[test]
+    fn an_answer_that_comes_whole_is_taken_whole() {
+        let answer = whole(&[
+            r#"{"id":"c","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":{"role":"assistant",
+                "content":[{"type":"text","text":"a"}],"refusal":null,"tool_calls":[{"id":"t","type":"function",
+                "function":{"name":"f","arguments":"{}"}}]},"logprobs":null,"finish_reason":"stop"}]}"#,
+        ]);
+        assert_eq!((answer.text().as_str(), answer.choices[0].message.tool_calls.len()), ("a", 1));
+        let told = [
+            r#"{"choices":[{"message":{"content":"Hel"}}]}"#,
+            r#"{"choices":[{"message":{"content":"Hello"},"delta":null,"finish_reason":"stop"}]}"#,
+        ];
+        assert_eq!(whole(&told).text(), "Hello");
+        let beside = [r#"{"choices":[{"delta":{"content":"Hel"},"message":{"content":"Hello"}}]}"#];
+        let last = r#"{"choices":[{"delta":{"content":"lo"},"message":7,"finish_reason":"stop"}]}"#;
+        assert_eq!(whole(&[beside[0], last]).text(), "Hello");
+    }
+
+    #[test]
+    fn what_only_whole_messages_have_may_come_in_pieces_too() {
+        let answer = whole(&[
+            r#"{"choices":[{"delta":{"annotations":[{"url":"a"}],"audio":{"id":"s","data":"AA"}}}]}"#,
+            r#"{"choices":[{"delta":{"annotations":[{"url":"b"}],"audio":{"transcript":"Hel"}}}]}"#,
+            r#"{"choices":[{"delta":{"audio":{"id":"s","data":"BB","transcript":"lo","expires_at":9},
+                "name":"n","tool_call_id":null},"finish_reason":"stop"}]}"#,
+        ]);
+        let message = &answer.choices[0].message;
+        assert_eq!((message.annotations.len(), message.name.as_deref()), (2, Some("n")));
+        let audio =
+            serde_json::json!({"id": "s", "data": "AABB", "transcript": "Hello", "expires_at": 9});
+        assert_eq!(message.audio.as_ref(), Some(&audio));
+        assert!(message.extra.is_empty());
     }
 
     #[test]
