@@ -194,8 +194,8 @@ impl ClientBuilder {
     /// Sets how long an answer may be that is held in memory as a whole: 512 MiB by default.
     ///
     /// A longer one ends in [`Error::TooLong`]. The limit is that of an answer in JSON, also where a
-    /// stream was asked for, and of a line of a [batch's answers](Client::batch_answers). A file's
-    /// content and [`Call::bytes`](crate::Call::bytes) have none.
+    /// stream was asked for, and of a line of a batch's answers. A file's content and
+    /// [`Call::bytes`](crate::Call::bytes) have none.
     #[must_use]
     pub fn longest_answer(mut self, bytes: usize) -> Self {
         self.longest_answer = bytes;
