@@ -82,7 +82,9 @@ async fn to_vllm(context: &Context, id: ModelId, args: Deploy) -> Result<Outcome
     // The key that the environment has for servers with OpenAI's API, as for --base-url.
     let client = timed(context, ClientBuilder::from_env()?.base_url(url)).build()?;
     let name = args.name.unwrap_or_else(|| id.to_string());
-    vllm::load(&client, &name, &path, args.replace).await?;
+    if let Some(besides) = vllm::load(&client, &name, &path, args.replace).await? {
+        context.output.note(format!("note: the server still serves it as {besides} as well"));
+    }
     let told = || format!("{name} is served at {url}, from {}", path.display());
     let body = json!({"model": id, "to": "vllm", "url": url, "name": name, "path": path});
     context.output.either(|| body, told)?;
