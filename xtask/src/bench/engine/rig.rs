@@ -16,7 +16,7 @@ use crate::{metadata, metadata::Workspace, python::Environment, test::PEERS};
 const MEASURED: Environment = Environment::new("engine_bench").on(&PEERS).with_cmake(
     "-DGGML_NATIVE=ON -DGGML_OPENMP=ON -DGGML_LLAMAFILE=ON -DGGML_CPU_REPACK=ON -DLLAVA_BUILD=OFF \
          -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_FLAGS_RELEASE=-O3 -DCMAKE_CXX_FLAGS_RELEASE=-O3 \
-         -DCMAKE_PROJECT_llama.cpp_INCLUDE=HERE/build.cmake",
+         -DCMAKE_PROJECT_llama.cpp_INCLUDE=HERE/../llama_cpp/build.cmake",
 );
 
 /// All that is run.
