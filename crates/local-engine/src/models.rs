@@ -25,6 +25,7 @@ pub(crate) use crate::models::embedded::BASE_FILES;
 use crate::models::memory::Memory;
 use crate::models::place::{GGUF, LINK, Place};
 use crate::template::{ChatMarks, ChatTemplate};
+use crate::tokenizer::TextCodec;
 
 /// Finds models by id, and keeps the latest used ones in memory.
 #[derive(Debug)]
@@ -244,8 +245,13 @@ impl Models {
     /// What stands around messages.
     pub(crate) fn chat_marks(&self, id: &ModelId) -> Result<Option<ChatMarks>> {
         let files = self.files(id)?;
-        let base = self.base_of(&files)?.map(|(_, base)| base);
-        Ok(ChatTemplate::load(&base.unwrap_or(files))?.marks())
+        let files = self.base_of(&files)?.map_or(files, |(_, base)| base);
+        let Some(mut marks) = ChatTemplate::load(&files)?.marks() else { return Ok(None) };
+        // Who encodes with this tokenizer would begin with it twice.
+        if TextCodec::load(&files)?.begins_with(&marks.start)? {
+            marks.start.clear();
+        }
+        Ok(Some(marks))
     }
 
     /// Writes a whole model elsewhere.

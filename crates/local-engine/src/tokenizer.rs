@@ -38,10 +38,21 @@ impl TextCodec {
         Ok(Self { tokenizer, special, file })
     }
 
-    /// Encodes text that holds its special tokens already, as a rendered template does.
+    /// Encodes text that holds its special tokens already, as a rendered template does: a token that
+    /// the tokenizer would begin a text with is not added.
+    ///
+    /// So does `transformers`: its `apply_chat_template` encodes with `add_special_tokens=False`, and
+    /// what a template leaves out is left out.
     pub(crate) fn encode(&self, text: &str) -> Result<Vec<u32>> {
         let encoding = self.tokenizer.encode_fast(text, false).map_err(|e| self.failed(e))?;
         Ok(encoding.get_ids().to_vec())
+    }
+
+    /// Whether it begins a text that is no conversation with this token.
+    pub(crate) fn begins_with(&self, token: &str) -> Result<bool> {
+        let encoding = self.tokenizer.encode_fast("", true).map_err(|e| self.failed(e))?;
+        let first = encoding.get_ids().first();
+        Ok(self.token_id(token).is_some_and(|id| first == Some(&id)))
     }
 
     /// Encodes like [`encode`](Self::encode), and tells which bytes each token came from.

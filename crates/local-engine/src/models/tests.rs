@@ -245,6 +245,90 @@ fn a_base_is_not_removed_from_under_its_adapters_unless_that_is_said() {
     models.remove(&"two".into()).unwrap();
 }
 
+/// The weights that a model works with, all in one row.
+#[cfg(feature = "train")]
+fn weights(model: &LoadedModel) -> Vec<f32> {
+    model.network.tensors().flat_map(|tensor| tensor.values().to_vec()).collect()
+}
+
+#[cfg(feature = "train")]
+#[test]
+fn an_adapter_stands_on_the_base_that_there_is_when_that_was_replaced() {
+    use crate::config::Module;
+    use crate::network::{Adapter, Lora};
+    use crate::peft;
+
+    let ((models, home), first, second) = (home(), elsewhere(), elsewhere());
+    let path = second.path().join("model.safetensors");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let end = bytes.len();
+    bytes[end - 2000..].fill(0);
+    std::fs::write(path, bytes).unwrap();
+    let (base, tuned) = (ModelId::new("base"), ModelId::new("tuned"));
+    models.add(first.path(), &base).unwrap();
+    let network = models.load(&base).unwrap().network.clone();
+    let lora =
+        Lora { rank: 2, alpha: 2.0, dropout: 0.0, has_root_scale: false, learns_lengths: true };
+    let adapter = Adapter::fresh(&network, lora, &[Module::Q], 1);
+    let folder = home.path().join("models/tuned");
+    std::fs::create_dir(&folder).unwrap();
+    peft::write(&adapter, "base", &folder).unwrap();
+    let about = r#"{"created": 0, "owned_by": "me", "adapter_of": "base"}"#;
+    std::fs::write(folder.join("about.json"), about).unwrap();
+
+    let before = models.load(&tuned).unwrap();
+    assert!(Arc::ptr_eq(&before, &models.load(&tuned).unwrap()));
+    models.remove_anyway(&base).unwrap();
+    models.add(second.path(), &base).unwrap();
+    let (after, base) = (models.load(&tuned).unwrap(), models.load(&base).unwrap());
+    assert!(after.stands_on(&base) && !before.stands_on(&base));
+    assert_eq!(weights(&after), weights(&base));
+    assert_ne!(weights(&after), weights(&before));
+    assert!(after.adapter.is_some());
+}
+
+#[test]
+fn a_token_that_the_tokenizer_writes_first_is_not_told_to_those_who_have_that_tokenizer() {
+    let ((models, home), folder) = (home(), elsewhere());
+    let edit = |name: &str, change: &dyn Fn(&mut serde_json::Value)| {
+        let path = folder.path().join(name);
+        let mut json = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        change(&mut json);
+        std::fs::write(path, json.to_string()).unwrap();
+    };
+    edit("tokenizer_config.json", &|config| {
+        let template = format!("{{{{ bos_token }}}}{}", config["chat_template"].as_str().unwrap());
+        config["chat_template"] = template.into();
+        config["bos_token"] = "<|end|>".into();
+    });
+    for (id, start) in [("silent", "<|end|>"), ("writing", "")] {
+        models.add(folder.path(), &id.into()).unwrap();
+        let file = home.path().join(format!("models/{id}-file.gguf"));
+        let go_on = &mut |_| std::ops::ControlFlow::Continue(());
+        models.export(&id.into(), &Export::new(file), go_on).unwrap();
+        let marks = models.chat_marks(&id.into()).unwrap().unwrap();
+        assert_eq!((&*marks.start, &*marks.user[0]), (start, "<|user|>"), "{id}");
+        assert_eq!(models.chat_marks(&format!("{id}-file").into()).unwrap(), Some(marks));
+        edit("tokenizer.json", &|tokenizer| {
+            let end = tokenizer["added_tokens"].as_array().unwrap().iter();
+            let end = end.clone().find(|it| it["content"] == "<|end|>").unwrap()["id"].clone();
+            tokenizer["post_processor"] = serde_json::json!({
+                "type": "TemplateProcessing",
+                "single": [
+                    {"SpecialToken": {"id": "<|end|>", "type_id": 0}},
+                    {"Sequence": {"id": "A", "type_id": 0}},
+                ],
+                "pair": [
+                    {"Sequence": {"id": "A", "type_id": 0}},
+                    {"Sequence": {"id": "B", "type_id": 0}},
+                ],
+                "special_tokens":
+                    {"<|end|>": {"id": "<|end|>", "ids": [end], "tokens": ["<|end|>"]}},
+            });
+        });
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_link_to_a_file_of_another_name_is_a_model_in_one_file() {

@@ -8,11 +8,13 @@ use super::{Ask, ChatTemplate, Turn};
 
 /// What stands around the messages of a conversation, where each is written for itself.
 ///
-/// Other programs have templates in languages of their own; this is what those need. A special token
-/// that begins each conversation is not part of it.
+/// Other programs have templates in languages of their own; this is what those need.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ChatMarks {
+    /// Before the first message: the token that begins a text, if the template writes it and the
+    /// model's tokenizer does not; else empty.
+    pub start: String,
     /// Before and after an instruction; `None` if the template takes none.
     pub system: Option<[String; 2]>,
     /// Before and after a question.
@@ -27,7 +29,7 @@ impl ChatTemplate {
     /// What stands around messages; `None` if that depends on other messages.
     ///
     /// It is found by rendering a few conversations, so what a template does with longer ones, with
-    /// tools or with reasoning is not seen.
+    /// tools or with reasoning is not seen. Whether the tokenizer writes the start is not asked here.
     pub(crate) fn marks(&self) -> Option<ChatMarks> {
         let [question, answered, further] =
             [("user", "probe1"), ("assistant", "probe2"), ("user", "probe3")];
@@ -52,7 +54,7 @@ impl ChatTemplate {
                 Some(around(head, "probe4")?)
             }
         };
-        Some(ChatMarks { system, user, assistant, answer })
+        Some(ChatMarks { start: start.to_owned(), system, user, assistant, answer })
     }
 
     /// Renders a conversation, if the template takes it.
@@ -103,6 +105,7 @@ mod tests {
     fn what_stands_around_messages_is_told() {
         let own = ChatTemplate::load(&BASE_FILES).unwrap().marks().unwrap();
         let expected = ChatMarks {
+            start: String::new(),
             system: Some(pair("<|system|>", "<|end|>")),
             user: pair("<|user|>", "<|end|>"),
             assistant: pair("<|assistant|>", "<|end|>"),
@@ -113,6 +116,7 @@ mod tests {
         assert_eq!(phi.user, pair("<|user|>\n", "<|end|>\n"));
         assert_eq!(phi.answer, "<|assistant|>\n");
         let llama = known("llama3").unwrap();
+        assert_eq!(llama.start, "<s>");
         assert_eq!(llama.user, pair("<|start_header_id|>user<|end_header_id|>\n\n", "<|eot_id|>"));
     }
 

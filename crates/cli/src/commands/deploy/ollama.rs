@@ -82,7 +82,6 @@ pub(super) fn name_of(id: &ModelId) -> String {
     id.as_str().replace([':', '~'], "-").to_lowercase()
 }
 
-/// A template that writes the same around messages, in the language of Go's `text/template`.
 /// The parameters as Ollama takes them: one that was named several times is a list, and `stop` always.
 pub(super) fn parameters(named: &[(String, Value)]) -> Map<String, Value> {
     let mut all: Map<String, Value> = Map::new();
@@ -102,6 +101,7 @@ pub(super) fn parameters(named: &[(String, Value)]) -> Map<String, Value> {
     all
 }
 
+/// A template that writes the same around messages, in the language of Go's `text/template`.
 pub(super) fn template(marks: &ChatMarks) -> String {
     // A text in quotes keeps its line breaks, and is written the same way in JSON.
     let quoted = |text: &str| match text {
@@ -122,7 +122,8 @@ pub(super) fn template(marks: &ChatMarks) -> String {
             ));
         }
     }
-    format!("{{{{ range .Messages }}}}{messages}{{{{ end }}}}{}", quoted(&marks.answer))
+    let (start, answer) = (quoted(&marks.start), quoted(&marks.answer));
+    format!("{start}{{{{ range .Messages }}}}{messages}{{{{ end }}}}{answer}")
 }
 
 fn read(line: &[u8], last: &mut String, note: &mut dyn FnMut(String)) -> Result<()> {
@@ -317,6 +318,8 @@ mod tests {
             r#"{{ end }}{{ "<|assistant|>\n\"" }}"#,
         );
         assert_eq!(template(&marks), expected);
+        marks.start = "<s>".to_owned();
+        assert_eq!(template(&marks), format!("{}{expected}", r#"{{ "<s>" }}"#));
     }
 
     #[test]
