@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | [`Kind::Email`] | addresses with a domain of two labels or more, also in other scripts | `icon@2x.png`, `git@…`, `user@localhost` |
 //! | [`Kind::Phone`] | `+` and a calling code; the forms usual in North America, Russia, Great Britain, France, Germany, China, Japan, Australia and Brazil; any other behind a word such as "phone" | dates, versions, ISBNs, plain digits with no such word |
-//! | [`Kind::Card`] | the prefixes and lengths of the issuers, with the check digit (Luhn) | other numbers of that length |
+//! | [`Kind::Card`] | the prefixes and lengths of the issuers, with the check digit (Luhn); of 13 or more than 16 digits in one only behind a word such as "card" | nine in ten other numbers of that length |
 //! | [`Kind::Iban`] | the length of the country and the check digits (mod 97) | |
 //! | [`Kind::Ssn`] | American numbers with hyphens, or behind "SSN" | areas, groups and serials that are not given out |
 //! | [`Kind::Snils`], [`Kind::Inn`] | Russian numbers with their check digits; without hyphens behind "СНИЛС", and behind "ИНН" | |

@@ -63,10 +63,17 @@ fn is_secret(value: &str, is_quoted: bool) -> bool {
     let is_path = ["process.", "os.", "env.", "self.", "this.", "args.", "config."];
     let lower = value.to_lowercase();
     let is_said = PLACEHOLDERS.iter().any(|said| lower.contains(said));
+    let is_name = value.starts_with('_')
+        || value.starts_with("0x") && value.len() < 20
+        || value.contains('_')
+            && value.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_')
+        || NAMES.iter().chain(&["pass", "token"]).any(|name| lower == *name);
     let is_plain = value.bytes().all(|byte| byte.is_ascii_alphabetic() || byte >= 128);
     value.chars().count() >= least
         && !is_call
         && !is_said
+        && !is_name
+        && keys::different(value.as_bytes()) >= 4
         && !is_path.iter().any(|path| lower.starts_with(path))
         && !value.contains(char::is_whitespace)
         // Without quotes a value of letters alone is a word, a name of a variable, a type.

@@ -52,10 +52,11 @@ impl<'a> Context<'a> {
         at - run
     }
 
-    /// Whether one of these words, in lower case, stands shortly before `at`, with no digit and no
-    /// finding in between. A word that ends in `.` must end there, others may go on.
+    /// Whether one of these words, in lower case, stands shortly before `at` on its line, with no
+    /// digit and no finding in between. A word that ends in `.` must end there, others may go on.
     pub(super) fn said_before(&self, at: usize, words: &[&str]) -> bool {
-        let mut start = self.run_back(at, 48, |byte| byte != b']' && !byte.is_ascii_digit());
+        let mut start =
+            self.run_back(at, 48, |byte| !byte.is_ascii_digit() && !b"]\n".contains(&byte));
         while !self.text.is_char_boundary(start) {
             start += 1;
         }

@@ -81,7 +81,7 @@ pub(super) fn pem(context: &Context<'_>, at: usize, none_from: &mut usize) -> Op
 }
 
 /// How many different bytes there are.
-fn different(bytes: &[u8]) -> u32 {
+pub(super) fn different(bytes: &[u8]) -> u32 {
     let seen = bytes.iter().fold(0_u128, |seen, byte| seen | 1 << (byte & 127));
     seen.count_ones()
 }

@@ -197,7 +197,10 @@ fn card(context: &Context<'_>, number: &Number) -> Option<Finding> {
     groups.filter(|groups| is_card_shape(number, *groups)).find_map(|groups| {
         let (digits, end) = number.first(context, groups)?;
         let issuer = card_issuer(digits)?;
-        luhn(digits).then(|| Finding::new(Kind::Card, number.start..end).by(issuer))
+        // Articles and rows of databases have such lengths, too.
+        let is_said = groups > 1 || matches!(digits.len(), 14..=16);
+        let is_card = luhn(digits) && (is_said || context.said_before(number.start, &CARD_WORDS));
+        is_card.then(|| Finding::new(Kind::Card, number.start..end).by(issuer))
     })
 }
 
@@ -210,6 +213,22 @@ fn is_card_shape(number: &Number, groups: usize) -> bool {
         )
 }
 
+/// What people write before a card's number, in lower case.
+const CARD_WORDS: [&str; 12] = [
+    "card",
+    "visa",
+    "credit",
+    "debit",
+    "mastercard",
+    "maestro",
+    "unionpay",
+    "карт",
+    "卡",
+    "carte",
+    "tarjeta",
+    "karte",
+];
+
 fn card_issuer(digits: &[u8]) -> Option<&'static str> {
     let prefix = |len: usize| digits[..len].iter().fold(0, |n, digit| n * 10 + u32::from(*digit));
     let four = prefix(4);
@@ -219,9 +238,9 @@ fn card_issuer(digits: &[u8]) -> Option<&'static str> {
         (15, 34 | 37, _) => "American Express",
         (16..=19, _, 2200..=2204) => "Mir",
         (16..=19, _, 3528..=3589) => "JCB",
-        (14..=19, 36 | 38 | 39, _) | (14..=19, _, 3000..=3059 | 3095) => "Diners Club",
+        (14 | 16, 36 | 38 | 39, _) | (14 | 16, _, 3000..=3059 | 3095) => "Diners Club",
         (16..=19, 65, _) | (16..=19, _, 6011 | 6440..=6499) => "Discover",
-        (16..=19, 62 | 81, _) => "UnionPay",
+        (16..=19, 62, _) | (16..=19, _, 8100..=8171) => "UnionPay",
         (13..=19, _, 5018 | 5020 | 5038 | 5893 | 6304 | 6759 | 6761..=6763) => "Maestro",
         _ => return None,
     })

@@ -222,6 +222,8 @@ fn telephone_numbers_behind_a_word() {
     );
     passes(&[
         "he was called 1000000 times",
+        "886901|Taiwan Mobile\n8869011",
+        "phone\n\n5551234",
         "iphone 12345678",
         "the phone costs 1000000",
         "call 911",
