@@ -1,12 +1,14 @@
 //! `cargo xtask bench`: what a crate costs beside others that do the same.
 
 mod clients;
+mod comparison;
 mod cpu;
 mod engine;
 mod heap;
 mod linear;
 mod memory;
 mod minimal;
+mod program;
 mod statistics;
 
 use std::io::IsTerminal as _;

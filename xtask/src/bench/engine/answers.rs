@@ -3,9 +3,14 @@
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-use super::{Comparison, HEAD, Target, rig::Rig};
+use super::rig::Rig;
 use crate::{
-    bench::{Section, progress, statistics::Spread},
+    bench::{
+        Section,
+        comparison::{Comparison, HEAD, Target},
+        progress,
+        statistics::Spread,
+    },
     table::table,
 };
 

@@ -1,16 +1,14 @@
 //! The engine's program and those of its peers, each run as a process of its own.
 
-use std::{
-    ffi::OsStr,
-    path::PathBuf,
-    process::{Command, Stdio},
-};
+use std::{ffi::OsStr, path::PathBuf, process::Command};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use xshell::Shell;
 
-use crate::{metadata, metadata::Workspace, python::Environment, test::PEERS};
+use crate::{
+    bench::program::report, metadata, metadata::Workspace, python::Environment, test::PEERS,
+};
 
 /// The peers, with llama.cpp built for this processor.
 const MEASURED: Environment = Environment::new("engine_bench").on(&PEERS).with_cmake(
@@ -67,21 +65,4 @@ impl Rig {
         command.args([OsStr::new("-B"), self.scripts.join(script).as_os_str()]).args(args);
         report(command, &format!("{script} {}", args.join(" ")))
     }
-}
-
-fn report(mut command: Command, what: &str) -> Result<Value> {
-    let output = command
-        .stdin(Stdio::null())
-        .stderr(Stdio::piped())
-        .output()
-        .with_context(|| format!("{what} cannot be started"))?;
-    if !output.status.success() {
-        let complaint = String::from_utf8_lossy(&output.stderr);
-        let last = complaint.lines().rev().find(|line| !line.trim().is_empty());
-        bail!("{what} did not do its work: {}", last.unwrap_or("it said nothing"));
-    }
-    let text = String::from_utf8_lossy(&output.stdout);
-    let line = text.lines().rev().find(|line| line.starts_with('{'));
-    serde_json::from_str(line.with_context(|| format!("{what} does not say what it cost"))?)
-        .with_context(|| format!("{what} does not say what it cost"))
 }

@@ -3,9 +3,13 @@
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
-use super::{Comparison, HEAD, Target, rig::Rig};
+use super::rig::Rig;
 use crate::{
-    bench::{Section, progress},
+    bench::{
+        Section,
+        comparison::{Comparison, HEAD, Target},
+        progress,
+    },
     table::table,
 };
 

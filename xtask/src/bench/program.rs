@@ -1,0 +1,24 @@
+//! Programs that are measured, and say what they cost.
+
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
+
+/// Runs a program, which prints a line of JSON at its end, and returns that.
+pub(super) fn report(mut command: Command, what: &str) -> Result<Value> {
+    let output = command
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .output()
+        .with_context(|| format!("{what} cannot be started"))?;
+    if !output.status.success() {
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        let last = complaint.lines().rev().find(|line| !line.trim().is_empty());
+        bail!("{what} did not do its work: {}", last.unwrap_or("it said nothing"));
+    }
+    let text = String::from_utf8_lossy(&output.stdout);
+    let line = text.lines().rev().find(|line| line.starts_with('{'));
+    serde_json::from_str(line.with_context(|| format!("{what} does not say what it cost"))?)
+        .with_context(|| format!("{what} does not say what it cost"))
+}
