@@ -10,6 +10,7 @@ mod memory;
 mod minimal;
 mod program;
 mod statistics;
+mod tokens;
 
 use std::io::IsTerminal as _;
 
@@ -30,6 +31,11 @@ pub(crate) fn run(sh: &Shell, flags: &flags::Bench) -> Result<bool> {
         flags::BenchCmd::Engine(flags) => {
             let mut report = Report::new(flags.json);
             engine::measure(sh, &Workspace::load(sh)?, flags, |section| report.add(section))?;
+            report.end(sh)
+        }
+        flags::BenchCmd::Tokens(flags) => {
+            let mut report = Report::new(flags.json);
+            report.add(tokens::measure(sh, &Workspace::load(sh)?, flags)?);
             report.end(sh)
         }
     }

@@ -66,6 +66,14 @@ xflags::xflags! {
                 /// Prints JSON instead of tables.
                 optional --json
             }
+            /// Measures how fast `trainer` counts tokens beside tiktoken from Python, on one
+            /// thread, in alternating rounds. Takes some minutes.
+            cmd tokens {
+                /// How many rounds: 5 unless set. One is a first impression, not a result.
+                optional --rounds count: usize
+                /// Prints JSON instead of a table.
+                optional --json
+            }
         }
         /// Trains the base model attune-tiny from its corpus and writes it to
         /// crates/local-engine/attune-tiny. Arguments after `--` go to the trainer.

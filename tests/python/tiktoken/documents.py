@@ -4,6 +4,8 @@ The same seed gives the same texts.
 """
 
 import itertools
+import os
+import pathlib
 import random
 
 SCRIPTS = {
@@ -74,6 +76,23 @@ SPACES = [" ", "  ", "   ", "\t", "\n", "\n\n", "\r\n", "\r", "\u00A0", "\u3000"
 
 SPECIAL = ["<|endoftext|>", "<|endofprompt|>", "<|fim_prefix|>", "<|im_start|>", "<|im_end|>",
            "<|start|>assistant<|channel|>final<|message|>", "<|endoftext", "|>"]
+
+
+def library():
+    """Yields the modules of Python's standard library, the largest body of text on every machine.
+
+    It is cut into texts of a page.
+    """
+    for path in sorted(pathlib.Path(os.__file__).parent.glob("*.py")):
+        text = path.read_text(errors="ignore")
+        for start in range(0, len(text), 2_000):
+            yield text[start:start + 2_000]
+
+
+def long_runs():
+    """Yields a megabyte of one character, for each of some that tiktoken does not give up on."""
+    for character in "aA!0\n\u4E2D":
+        yield character * (1_000_000 // len(character.encode()))
 
 
 class Words:

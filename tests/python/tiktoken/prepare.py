@@ -23,6 +23,8 @@ def main(home):
         ("documents", documents.documents(200_000)),
         ("adversarial", documents.adversarial(20_000)),
         ("characters", documents.characters()),
+        ("library", documents.library()),
+        ("runs", documents.long_runs()),
     ]:
         with open(home / f"{name}.bin", "wb") as file:
             for text in texts:
