@@ -96,7 +96,7 @@ impl Rig {
         let here = metadata::root().join("benches/tokens");
         let target = workspace.target_dir.join("bench-tokens");
         let status = Command::new("cargo")
-            .args(["build", "--quiet", "--release", "--locked", "--target-dir"])
+            .args(["build", "--quiet", "--release", "--target-dir"])
             .arg(&target)
             .current_dir(&here)
             .status()

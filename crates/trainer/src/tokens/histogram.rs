@@ -119,7 +119,7 @@ impl Histogram {
     }
 
     /// How many counts are above a limit; within a bucket, those that share the limit's are taken
-    /// to be at most the limit, so a limit of `2^n` or below 64 is exact.
+    /// to be at most the limit, so a limit of `2^n - 1` or below 64 is exact.
     #[must_use]
     pub fn above(&self, limit: u64) -> u64 {
         self.buckets[bucket(limit) + 1..].iter().sum()

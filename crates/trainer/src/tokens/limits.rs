@@ -4,8 +4,8 @@ use super::model_name::is_listed_as;
 
 /// How many tokens an example may have that a model is trained on.
 ///
-/// OpenAI and Azure cut a longer one at its end and say nothing, so the answer to learn may be
-/// what is lost; only what is left is billed.
+/// OpenAI cuts a longer one at its end, so the answer to learn may be what is lost; only what is
+/// left is billed.
 ///
 /// # Examples
 ///
@@ -61,10 +61,9 @@ const OPENAI: &[ExampleLimit] = &[
     guide("gpt-4.1-nano-2025-04-14", 65_536),
     guide("gpt-4o-2024-08-06", 65_536),
     guide("gpt-4o-mini-2024-07-18", 65_536),
-    // The guide of 2024; that of today leaves these out.
-    guide("gpt-3.5-turbo-0125", 16_385),
-    guide("gpt-3.5-turbo-1106", 16_385),
-    guide("gpt-3.5-turbo-0613", 4_096),
+    guide_of_2024("gpt-3.5-turbo-0125", 16_385),
+    guide_of_2024("gpt-3.5-turbo-1106", 16_385),
+    guide_of_2024("gpt-3.5-turbo-0613", 4_096),
 ];
 
 const AZURE: &[ExampleLimit] = &[
@@ -82,6 +81,14 @@ const fn guide(model: &'static str, tokens: u64) -> ExampleLimit {
         tokens,
         source: "https://developers.openai.com/api/docs/guides/supervised-fine-tuning",
         read: "2026-11-22",
+    }
+}
+
+/// Today's guide leaves these out.
+const fn guide_of_2024(model: &'static str, tokens: u64) -> ExampleLimit {
+    ExampleLimit {
+        source: "https://platform.openai.com/docs/guides/fine-tuning, as of 2024",
+        ..guide(model, tokens)
     }
 }
 

@@ -70,6 +70,9 @@ pub enum TrainingPrice {
 
 impl PriceTable {
     /// What OpenAI asks at its standard tier, without the discount for shared data.
+    ///
+    /// Read in a stored copy of OpenAI's page, which is from after 2026-07-30, since it tells of
+    /// a change on that day.
     #[must_use]
     pub fn openai() -> Self {
         openai()

@@ -19,7 +19,9 @@ pub(super) fn count(
     if end - start <= FEW {
         count_few(vocabulary, text, start, end)
     } else {
-        lists.count(vocabulary, &text[start..end])
+        // A place has 32 bits, so that of four gigabytes without a space each part is on its own.
+        let parts = text[start..end].chunks(u32::MAX as usize);
+        parts.map(|part| lists.count(vocabulary, part)).sum()
     }
 }
 
@@ -137,12 +139,12 @@ impl Lists {
             }
         }
         // One very long piece is not remembered by its memory.
-        if parts > MANY {
+        if piece.len() > MANY {
             *self = Self::default();
         }
         parts
     }
 }
 
-/// The memory for pieces of more parts is given back.
+/// The memory for pieces of more bytes is given back.
 const MANY: usize = 1 << 16;

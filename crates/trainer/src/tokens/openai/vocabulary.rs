@@ -165,3 +165,21 @@ fn number(rest: &mut &'static [u8]) -> Option<u32> {
     }
     Some(number)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{NONE, Vocabulary};
+
+    #[test]
+    fn a_vocabulary_is_read_whole_or_not_at_all() {
+        const PACKED: &[u8] = b"SPLNTRV1\x03\0\0\0\x00\x01a\x01\x01b\x82\x01\x02ab";
+        let vocabulary = Vocabulary::read(PACKED).unwrap();
+        assert_eq!(vocabulary.rank(b"xab", 1, 3), 130);
+        assert_eq!(vocabulary.pair(b'a', b'b'), 130);
+        assert_eq!((vocabulary.rank(b"b", 0, 1), vocabulary.rank(b"ba", 0, 2)), (1, NONE));
+        for end in 0..PACKED.len() {
+            assert!(Vocabulary::read(&PACKED[..end]).is_none(), "{end}");
+        }
+        assert!(Vocabulary::read(b"SPLNTRV1\0\0\0\0more").is_none());
+    }
+}
