@@ -444,6 +444,9 @@ pub(crate) struct Convert {
     /// Where to; an older file is replaced when all is well [default: standard output].
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+    /// Leave out what says the same as an earlier record.
+    #[arg(long)]
+    pub(crate) dedupe: bool,
     /// How many threads read and write [default: one a processor].
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<NonZeroUsize>,

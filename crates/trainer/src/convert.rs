@@ -1,7 +1,6 @@
 //! From files of one shape to a file of another, at the speed of the disk.
 
 use std::fmt;
-use std::fs::File;
 use std::io::Write;
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
@@ -9,8 +8,10 @@ use std::path::Path;
 
 use crate::dataset::{Dataset, Example, Preference};
 use crate::error::{Error, Problem, Result};
-use crate::read::{Batch, Reader, Record};
+use crate::read::{Batch, Pool, Reader, Record};
+use crate::scan::exact::{Exact, key};
 use crate::text::Problems;
+use crate::whole_file::{self, Readers};
 use crate::write::{Format, Kind};
 
 /// Writes what a [`Reader`] finds in the [`Format`] of another program, line by line.
@@ -40,6 +41,7 @@ pub struct Conversion<'a> {
     format: Format,
     kind: Kind,
     threads: NonZeroUsize,
+    is_once: bool,
     progress: Option<Box<dyn FnMut(u64) + 'a>>,
 }
 
@@ -51,6 +53,8 @@ pub struct Converted {
     pub read: u64,
     /// How many lines were written.
     pub written: u64,
+    /// How many records say what an earlier one says, and were left out.
+    pub duplicates: u64,
     /// How many answers to avoid have no good one beside them, and so made no preference.
     pub unpaired: u64,
     /// How many bytes were read.
@@ -84,13 +88,21 @@ impl<'a> Conversion<'a> {
             return Err(Error::invalid_job("format", problem));
         }
         let threads = NonZeroUsize::MIN;
-        Ok(Self { reader, format, kind, threads, progress: None })
+        Ok(Self { reader, format, kind, threads, is_once: false, progress: None })
     }
 
     /// How many threads read and write beside the one that calls; by default none.
     #[must_use]
     pub fn with_threads(mut self, threads: NonZeroUsize) -> Self {
         self.threads = threads;
+        self
+    }
+
+    /// Leaves out every record whose line an earlier one has made already, at 29 bytes of memory
+    /// for each that is left; see [`Exact`] for how sure that is.
+    #[must_use]
+    pub fn without_duplicates(mut self) -> Self {
+        self.is_once = true;
         self
     }
 
@@ -119,30 +131,18 @@ impl<'a> Conversion<'a> {
     /// Those of [`write_to`](Self::write_to).
     pub fn to_file(self, path: &Path) -> Result<Converted> {
         let failed = |source| Error::Io { action: "write", path: path.to_owned(), source };
-        let folder = match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        let mut draft = tempfile::Builder::new()
-            .prefix(".attune-")
-            .suffix(".part")
-            .tempfile_in(folder)
-            .map_err(failed)?;
-        let converted = self.run(draft.as_file_mut(), path)?;
-        draft.as_file().sync_all().map_err(failed)?;
-        draft.persist(path).map_err(|error| failed(error.error))?;
-        #[cfg(unix)]
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
-        Ok(converted)
+        whole_file::replace(path, Readers::Usual, failed, |file| self.run(file, path))
     }
 
     fn run(mut self, out: &mut dyn Write, path: &Path) -> Result<Converted> {
         let failed = |source| Error::Io { action: "write", path: path.to_owned(), source };
-        let (format, kind) = (self.format, self.kind);
+        let (format, kind, is_once) = (self.format, self.kind, self.is_once);
+        let (mut seen, pool) = (Exact::new(), Pool::<Vec<u8>>::default());
         let mut told = Converted::default();
         let mut problems = Problems::default();
         let mut answers = Dataset::default();
-        let then = |chunk: Chunk| {
+        let then = |mut chunk: Chunk| {
+            chunk.leave_out(&mut seen);
             told.add(&chunk);
             chunk.problems.into_iter().for_each(|problem| problems.push(problem));
             answers.examples.extend(chunk.answers);
@@ -150,20 +150,21 @@ impl<'a> Conversion<'a> {
             if problems.is_empty() {
                 out.write_all(&chunk.lines).map_err(failed)?;
             }
+            pool.give(chunk.lines);
             if let Some(progress) = &mut self.progress {
                 progress(told.bytes_read);
             }
             Ok(if problems.is_full() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         };
-        let map = |batch: &Batch<'_>| Chunk::of(batch, format, kind);
+        let map = |batch: &Batch<'_>| Chunk::of(batch, format, kind, is_once, pool.take());
         self.reader.map_batches(self.threads, map, then)?;
         problems.or_ok(())?;
         if kind == Kind::Preference {
             let set = answers.curate();
             told.unpaired = set.unpaired.len() as u64;
-            let pairs = Chunk::of_pairs(set.preferences, format)?;
-            told.written += pairs.written;
-            told.bytes_written += pairs.lines.len() as u64;
+            let mut pairs = Chunk::of_pairs(set.preferences, format, is_once)?;
+            pairs.leave_out(&mut seen);
+            told.add(&pairs);
             out.write_all(&pairs.lines).map_err(failed)?;
         }
         out.flush().map_err(failed)?;
@@ -178,6 +179,7 @@ impl fmt::Debug for Conversion<'_> {
             .field("format", &self.format)
             .field("kind", &self.kind)
             .field("threads", &self.threads)
+            .field("is_once", &self.is_once)
             .finish_non_exhaustive()
     }
 }
@@ -186,6 +188,7 @@ impl Converted {
     fn add(&mut self, chunk: &Chunk) {
         self.read += chunk.read;
         self.written += chunk.written;
+        self.duplicates += chunk.duplicates;
         self.bytes_read += chunk.bytes_read;
         self.bytes_written += chunk.lines.len() as u64;
         self.has_tools |= chunk.has_tools;
@@ -196,8 +199,11 @@ impl Converted {
 #[derive(Default)]
 struct Chunk {
     lines: Vec<u8>,
+    /// Where each line ends, and what tells it from others; only where duplicates are left out.
+    keys: Vec<(usize, u128)>,
     read: u64,
     written: u64,
+    duplicates: u64,
     bytes_read: u64,
     has_tools: bool,
     /// Single answers, of which preferences are made when all are known.
@@ -206,14 +212,18 @@ struct Chunk {
 }
 
 impl Chunk {
-    fn of(batch: &Batch<'_>, format: Format, kind: Kind) -> Self {
+    fn of(
+        batch: &Batch<'_>,
+        format: Format,
+        kind: Kind,
+        is_once: bool,
+        mut lines: Vec<u8>,
+    ) -> Self {
         let size = batch.len();
-        let mut chunk = Self {
-            // A little more than is read: the names of the fields come on top.
-            lines: Vec::with_capacity(size + size / 2),
-            bytes_read: size as u64,
-            ..Self::default()
-        };
+        lines.clear();
+        // A little more than is read: the names of the fields come on top.
+        lines.reserve(size + size / 2);
+        let mut chunk = Self { lines, bytes_read: size as u64, ..Self::default() };
         let _ = batch.for_each(&mut |place, record| {
             let record = match record {
                 Ok(record) => record,
@@ -228,28 +238,58 @@ impl Chunk {
                     chunk.answers.push(pair.to_example().with_origin(place.origin()));
                 }
                 Record::Example(example) if kind == Kind::Preference => chunk.answers.push(example),
-                record => match format.write(kind, &record, &mut chunk.lines) {
-                    Ok(()) => {
-                        chunk.written += 1;
-                        chunk.has_tools |= has_tools(&record);
+                record => {
+                    let start = chunk.lines.len();
+                    match format.write(kind, &record, &mut chunk.lines) {
+                        Ok(()) => chunk.written(start, is_once, has_tools(&record)),
+                        Err(fault) => chunk.problems.push(Problem::of(fault, place.origin())),
                     }
-                    Err(fault) => chunk.problems.push(Problem::of(fault, place.origin())),
-                },
+                }
             }
             ControlFlow::Continue(())
         });
         chunk
     }
 
-    fn of_pairs(pairs: Vec<Preference>, format: Format) -> Result<Self> {
+    fn of_pairs(pairs: Vec<Preference>, format: Format, is_once: bool) -> Result<Self> {
         let (mut chunk, mut problems) = (Self::default(), Problems::default());
         for pair in pairs {
+            let start = chunk.lines.len();
             match format.write_preference(&pair, &mut chunk.lines) {
-                Ok(()) => chunk.written += 1,
+                Ok(()) => chunk.written(start, is_once, pair.extra.contains_key("tools")),
                 Err(fault) => problems.push(Problem::of(fault, pair.origin)),
             }
         }
         problems.or_ok(chunk)
+    }
+
+    /// A line was added, from the byte `start` on.
+    fn written(&mut self, start: usize, is_once: bool, has_tools: bool) {
+        self.written += 1;
+        self.has_tools |= has_tools;
+        if is_once {
+            self.keys.push((self.lines.len(), key(&self.lines[start..])));
+        }
+    }
+
+    /// Leaves out the lines that were seen before, and closes the gaps.
+    fn leave_out(&mut self, seen: &mut Exact) {
+        let (mut start, mut kept) = (0, 0);
+        for (end, key) in std::mem::take(&mut self.keys) {
+            if seen.insert_key(key) {
+                if kept < start {
+                    self.lines.copy_within(start..end, kept);
+                }
+                kept += end - start;
+            } else {
+                self.written -= 1;
+                self.duplicates += 1;
+            }
+            start = end;
+        }
+        if start > 0 {
+            self.lines.truncate(kept);
+        }
     }
 }
 

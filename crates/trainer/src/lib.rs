@@ -20,6 +20,7 @@ pub mod tokens;
 mod trainer;
 mod tuning;
 mod validate;
+mod whole_file;
 mod wire;
 mod write;
 

@@ -8,6 +8,7 @@ mod elements;
 mod in_order;
 mod input;
 mod place;
+mod pool;
 mod record;
 mod rows;
 mod shapes;
@@ -26,6 +27,7 @@ use crate::read::input::{Input, Source};
 pub(crate) use crate::read::batch::Batch;
 pub use crate::read::place::Place;
 pub(crate) use crate::read::place::place;
+pub(crate) use crate::read::pool::Pool;
 pub use crate::read::record::{Pair, Record};
 pub use crate::read::text::Text;
 
@@ -236,18 +238,22 @@ impl<'a> Reader<'a> {
         if threads.get() == 1 {
             return self.on_this_thread(map, then);
         }
+        let pool = Pool::<Block>::default();
         self.each_file(|opened| {
             let (plan, mut blocks) = match opened {
                 Ok(opened) => opened,
                 Err(problem) => return then(map(&Batch::Fault(problem))),
             };
             let read = || {
-                let mut block = Block::default();
+                let mut block = pool.take();
                 let end = blocks.fill(&mut block).map_err(|e| plan.failed(e))?;
                 Ok(((block, end.stop), end.is_last))
             };
-            let map_block =
-                |(block, stop)| map(&Batch::Records { plan: &plan, block: &block, stop });
+            let map_block = |(block, stop): (Block, _)| {
+                let mapped = map(&Batch::Records { plan: &plan, block: &block, stop });
+                pool.give(block);
+                mapped
+            };
             let flow = in_order::run(threads, read, map_block, &mut then)?;
             match plan.nothing().filter(|_| flow.is_continue()) {
                 Some(problem) => then(map(&Batch::Fault(problem))),

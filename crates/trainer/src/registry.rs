@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
 use crate::job::JobId;
+use crate::whole_file::{self, Readers};
 
 /// Remembers submitted jobs in a JSON file, by custom `job_ids.json`.
 ///
@@ -137,19 +138,7 @@ impl JobRegistry {
 
     /// Puts `bytes` in the place of the file, whole or not at all.
     fn replace(&self, bytes: &[u8]) -> io::Result<()> {
-        let folder = match self.path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        // A temporary file is its owner's alone, and stays so under its new name.
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(&self.path)?;
-        // The new name itself is on the disk only when the folder is.
-        #[cfg(unix)]
-        File::open(folder)?.sync_all()?;
-        Ok(())
+        whole_file::replace(&self.path, Readers::Owner, |e| e, |file| file.write_all(bytes))
     }
 
     fn failed(&self, action: &'static str, source: io::Error) -> Error {

@@ -45,6 +45,29 @@ fn answers_to_one_prompt_become_preferences() {
 }
 
 #[test]
+fn records_that_say_the_same_are_written_once() {
+    let rows: String = (0..40_000).map(|n| format!("q{},a\n", n % 30_000)).collect();
+    let text = format!("prompt,completion\n{rows}q1,\"a\"\nq1,b\n");
+    let once = |threads| {
+        let mut out = Vec::new();
+        let told = Conversion::new(Reader::text(&text, FileType::Csv), Format::OpenAi)
+            .unwrap()
+            .with_threads(NonZeroUsize::new(threads).unwrap())
+            .without_duplicates()
+            .write_to(&mut out)
+            .unwrap();
+        assert_eq!((told.read, told.written, told.duplicates), (40_002, 30_001, 10_001));
+        assert_eq!(told.bytes_written, out.len() as u64);
+        String::from_utf8(out).unwrap()
+    };
+    let out = once(1);
+    let lines: Vec<&str> = out.lines().collect();
+    assert_eq!(lines.len(), 30_001);
+    assert!(lines[29_999].contains("q29999") && lines[30_000].contains("\"b\""));
+    assert_eq!(once(3), out);
+}
+
+#[test]
 fn a_kind_that_a_format_has_no_form_for_is_refused_at_once() {
     let reader = Reader::text("", FileType::Csv);
     let error = Conversion::of_kind(reader, Format::OpenAi, Kind::Unpaired).unwrap_err();

@@ -11,6 +11,7 @@ use crate::dataset::Label;
 use crate::error::{Error, Problem, Result};
 use crate::read::FileType;
 use crate::read::blocks::{Block, Blocks, Cut, MAX_RECORD, Stop};
+use crate::read::cells;
 use crate::read::elements::{self, Scanner};
 use crate::read::input::Input;
 use crate::read::place::{Lines, Place, place};
@@ -220,19 +221,8 @@ impl Plan<'_> {
     /// Why the rest cannot be read.
     fn stopped(&self, stop: Stop) -> Problem {
         let (line, message) = match stop {
-            Stop::Quote { line, closed: None } => (
-                line,
-                "a quote opens here and is never closed; close it, or double it if it is meant as \
-                 text"
-                    .to_owned(),
-            ),
-            Stop::Quote { line, closed: Some(closed) } => (
-                line,
-                format!(
-                    "a quote opens here, closes on line {closed}, and text follows it; \
-                     close it where the cell ends, and double each quote within the cell"
-                ),
-            ),
+            Stop::Quote { line, closed: None } => (line, cells::UNCLOSED.to_owned()),
+            Stop::Quote { line, closed: Some(closed) } => (line, cells::text_after(closed)),
             Stop::Json { line, message } => (line, message.to_owned()),
             Stop::TooLong { line } => (
                 line,

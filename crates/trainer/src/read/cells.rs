@@ -113,6 +113,18 @@ pub(crate) enum QuoteFault {
     },
 }
 
+/// What to say of a quote that is never closed.
+pub(crate) const UNCLOSED: &str =
+    "a quote opens here and is never closed; close it, or double it if it is meant as text";
+
+/// What to say of a quote behind whose end text follows.
+pub(crate) fn text_after(closed: u64) -> String {
+    format!(
+        "a quote opens here, closes on line {closed}, and text follows it; \
+         close it where the cell ends, and double each quote within the cell"
+    )
+}
+
 /// Looks for the end of the last whole record of `bytes`, which begin with a record, and which are
 /// the last there are if `is_all`.
 ///

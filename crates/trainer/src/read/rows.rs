@@ -8,7 +8,8 @@ use crate::dataset::{Example, Label, Preference};
 use crate::error::Problem;
 use crate::messages;
 use crate::read::batch::Each;
-use crate::read::cells::{self, Cells};
+use crate::read::blocks::breaks;
+use crate::read::cells::{self, Cells, QuoteFault};
 use crate::read::columns::{self, Body, Columns};
 use crate::read::place::{Lines, Place};
 use crate::read::record::{Pair, Record};
@@ -33,21 +34,25 @@ impl Table {
             let mut cells = Cells::new(&text, 0, delimiter);
             let start = cells.advance().ok_or_else(|| (0, "there is no heading".to_owned()))?;
             let line = 1 + text[..start].matches('\n').count() as u64;
-            // Quotes that cannot be trusted are told of by whoever reads the records.
-            if whole.fault.is_some() && whole.at == 0 {
-                return Ok((line, Vec::new()));
-            }
-            Ok((line, cells.cells().map(|cell| cell.decode().into_owned()).collect::<Vec<_>>()))
+            let headings: Vec<_> = cells.cells().map(|cell| cell.decode().into_owned()).collect();
+            // Behind the headings, whoever reads the records tells of quotes.
+            let fault = whole.fault.filter(|_| whole.at <= start);
+            Ok((line, headings, fault.map(|fault| quote_message(&fault, head))))
         };
-        let mut first = None;
+        // If none makes known headings, the one that makes the most is told of.
+        let (mut most, mut told) = (0, (0, String::new()));
         for delimiter in DELIMITERS {
-            let (line, headings) = read(delimiter)?;
-            match columns::find(headings.iter().map(String::as_str)) {
-                Ok(columns) => return Ok(Self { delimiter, columns, headings, line }),
-                Err(message) => first = first.or(Some((line, message))),
+            let (line, headings, fault) = read(delimiter)?;
+            let found = columns::find(headings.iter().map(String::as_str));
+            let message = match (fault, found) {
+                (None, Ok(columns)) => return Ok(Self { delimiter, columns, headings, line }),
+                (Some(message), _) | (None, Err(message)) => message,
+            };
+            if headings.len() > most {
+                (most, told) = (headings.len(), (line, message));
             }
         }
-        Err(first.unwrap_or_default())
+        Err(told)
     }
 
     pub(crate) fn delimiter(&self) -> u8 {
@@ -158,6 +163,14 @@ impl Table {
             }
         };
         if is_fine { each(at, Ok(record)) } else { ControlFlow::Continue(()) }
+    }
+}
+
+/// What is wrong with a quote whose cell begins in the headings.
+fn quote_message(fault: &QuoteFault, head: &[u8]) -> String {
+    match fault {
+        QuoteFault::Unclosed { .. } => cells::UNCLOSED.to_owned(),
+        QuoteFault::TextAfter { closes, .. } => cells::text_after(1 + breaks(head, 0, *closes)),
     }
 }
 

@@ -41,8 +41,12 @@ impl Exact {
 
     /// Takes bytes in; false if they were there. Equal to [`Exact::insert`] for a text's bytes.
     pub fn insert_bytes(&mut self, bytes: &[u8]) -> bool {
-        let hash = key(bytes);
-        self.shards[shard(hash)].insert(hash)
+        self.insert_key(key(bytes))
+    }
+
+    /// Takes in what a thread has hashed by [`key`]; false if it was there.
+    pub(crate) fn insert_key(&mut self, key: u128) -> bool {
+        self.shards[shard(key)].insert(key)
     }
 
     /// Whether a text was seen.
@@ -127,7 +131,8 @@ impl Shard {
     }
 }
 
-fn key(bytes: &[u8]) -> u128 {
+/// What is kept of bytes.
+pub(crate) fn key(bytes: &[u8]) -> u128 {
     hash128(bytes, 0).max(1)
 }
 

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::error::{Error, Problem, Result};
 use crate::read::place;
+use crate::whole_file::{self, Readers};
 
 /// Adds an [entry](crate::Format::entry) to a `dataset_info.json`, or puts it in the place of one
 /// of that name; all else stays, and a file that is not there is made.
@@ -26,19 +27,11 @@ pub fn add_to_dataset_info(path: &Path, name: &str, entry: Value) -> Result<()> 
         Err(error) => return Err(failed("read", error)),
     };
     list.insert(name.to_owned(), entry);
-    let write = || {
-        let folder = match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        let mut draft = tempfile::NamedTempFile::new_in(folder)?;
-        serde_json::to_writer_pretty(&mut draft, &list)?;
-        draft.write_all(b"\n")?;
-        draft.as_file().sync_all()?;
-        draft.persist(path)?;
-        io::Result::Ok(())
-    };
-    write().map_err(|error| failed("write", error))
+    let failed = |source| failed("write", source);
+    whole_file::replace(path, Readers::Usual, failed, |file| {
+        serde_json::to_writer_pretty(&mut *file, &list).map_err(io::Error::from).map_err(failed)?;
+        file.write_all(b"\n").map_err(failed)
+    })
 }
 
 #[cfg(test)]

@@ -27,6 +27,7 @@ pub(crate) fn run(output: Output, args: &Convert, label: Label) -> Result<Outcom
     let conversion = Conversion::of_kind(reader, args.to, kind)?
         .with_threads(args.threads.unwrap_or_else(one_each))
         .with_progress(|bytes| bar.set_position(bytes));
+    let conversion = if args.dedupe { conversion.without_duplicates() } else { conversion };
     let converted = match &args.output {
         Some(path) => conversion.to_file(path),
         None => conversion.write_to(BufWriter::new(std::io::stdout().lock())),
@@ -49,6 +50,7 @@ pub(crate) fn run(output: Output, args: &Convert, label: Label) -> Result<Outcom
                 "output": path.display().to_string(),
                 "read": converted.read,
                 "written": converted.written,
+                "duplicates": converted.duplicates,
                 "unpaired": converted.unpaired,
                 "bytes": converted.bytes_written,
                 "entry": args.to.entry(kind, &name_of(path), converted.has_tools),
@@ -61,6 +63,9 @@ pub(crate) fn run(output: Output, args: &Convert, label: Label) -> Result<Outcom
                 ("lines written", Some(converted.written.to_string())),
                 ("size", Some(size(converted.bytes_written))),
             ];
+            if converted.duplicates > 0 {
+                rows.push(("duplicates left out", Some(converted.duplicates.to_string())));
+            }
             if converted.unpaired > 0 {
                 rows.push(("to avoid, unpaired", Some(converted.unpaired.to_string())));
             }

@@ -156,6 +156,28 @@ fn an_unclosed_quote_is_named_with_the_line_it_opens_on() {
 }
 
 #[test]
+fn an_open_quote_in_the_headings_is_told_as_one() {
+    refuses(
+        b"\"prompt,completion\nq,a\n",
+        expect![
+            "d.csv, line 1: a quote opens here and is never closed; close it, or double it if it is meant as text"
+        ],
+    );
+    refuses(
+        b"prompt,\"completion\"x\nq,a\n",
+        expect![
+            "d.csv, line 1: a quote opens here, closes on line 1, and text follows it; close it where the cell ends, and double each quote within the cell"
+        ],
+    );
+    refuses(
+        b"\"name\";\"age\"\nq;a\n",
+        expect![
+            "d.csv, line 1: the first line holds no known headings; found name, age; expected prompt and completion, or question and answer, or instruction and output, or instruction and response, or input and output, or prompt and chosen and rejected, or text and label, or messages"
+        ],
+    );
+}
+
+#[test]
 fn a_row_of_another_length_is_named_with_both_lengths() {
     refuses(
         b"prompt,completion\nq,a,secret\nq\nq,a\n",
