@@ -3,6 +3,7 @@
 mod clients;
 mod comparison;
 mod cpu;
+mod data;
 mod engine;
 mod heap;
 mod linear;
@@ -28,6 +29,11 @@ use crate::{
 pub(crate) fn run(sh: &Shell, flags: &flags::Bench) -> Result<bool> {
     match &flags.subcommand {
         flags::BenchCmd::Transport(flags) => transport(sh, flags),
+        flags::BenchCmd::Data(flags) => {
+            let mut report = Report::new(flags.json);
+            data::measure(sh, &Workspace::load(sh)?, flags, |section| report.add(section))?;
+            report.end(sh)
+        }
         flags::BenchCmd::Engine(flags) => {
             let mut report = Report::new(flags.json);
             engine::measure(sh, &Workspace::load(sh)?, flags, |section| report.add(section))?;

@@ -52,6 +52,17 @@ xflags::xflags! {
                 /// Prints JSON instead of tables.
                 optional --json
             }
+            /// Measures how `trainer` turns CSV into JSON Lines, beside Python's standard
+            /// library, polars, DataFusion, and the csv crate with serde_json: CPU time,
+            /// memory, and whether the bytes are the same. Takes some minutes.
+            cmd data {
+                /// How many rounds: 5 unless set. One is a first impression, not a result.
+                optional --rounds count: usize
+                /// Also a file of 5 GB; twelve GB of disk are used for a while.
+                optional --large
+                /// Prints JSON instead of tables.
+                optional --json
+            }
             /// Measures `local-engine` beside PyTorch with PEFT, transformers and
             /// llama.cpp, in alternating rounds: CPU time and memory of training,
             /// speed of reading and answering. Takes half an hour; the first time

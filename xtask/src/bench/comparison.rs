@@ -1,4 +1,4 @@
-//! Figures of ours beside those of a peer.
+//! Figures of ours beside those of a peer, and beside what is promised.
 
 use serde_json::{Value, json};
 
@@ -90,6 +90,44 @@ impl Comparison {
         })
     }
 }
+
+/// A figure of ours beside what is promised of it alone.
+#[derive(Debug)]
+pub(super) struct Limit {
+    pub(super) what: String,
+    pub(super) unit: &'static str,
+    pub(super) ours: Spread,
+    pub(super) target: Target,
+}
+
+impl Limit {
+    pub(super) fn is_met(&self) -> bool {
+        self.target.is_met(self.ours.median)
+    }
+
+    pub(super) fn row(&self) -> [String; 5] {
+        [
+            self.what.clone(),
+            format!("{:.2} {}", self.ours.median, self.unit),
+            format!("{:.2}..{:.2}", self.ours.low, self.ours.high),
+            self.target.text(),
+            if self.is_met() { "met" } else { "missed" }.to_owned(),
+        ]
+    }
+
+    pub(super) fn json(&self) -> Value {
+        json!({
+            "what": self.what,
+            "unit": self.unit,
+            "ours": { "median": self.ours.median, "low": self.ours.low, "high": self.ours.high },
+            "target": self.target.text(),
+            "met": self.is_met(),
+        })
+    }
+}
+
+/// What the columns of limits are called.
+pub(super) const LIMIT_HEAD: [&str; 5] = ["what", "ours", "quartiles", "target", ""];
 
 /// What the columns of a comparison are called.
 pub(super) const HEAD: [&str; 8] =

@@ -10,7 +10,7 @@ use crate::{
     bench::{
         Section,
         comparison::{Comparison, HEAD, Target},
-        program::report,
+        program::{build, report},
         progress,
     },
     flags, metadata,
@@ -94,16 +94,8 @@ impl Rig {
     fn build(sh: &Shell, workspace: &Workspace) -> Result<Self> {
         let installed = TIKTOKEN.install(sh, workspace)?;
         let here = metadata::root().join("benches/tokens");
-        let target = workspace.target_dir.join("bench-tokens");
-        let status = Command::new("cargo")
-            .args(["build", "--quiet", "--release", "--target-dir"])
-            .arg(&target)
-            .current_dir(&here)
-            .status()
-            .context("cargo cannot be started")?;
-        ensure!(status.success(), "benches/tokens does not build");
         Ok(Self {
-            ours: target.join("release/tokens-bench"),
+            ours: build(workspace, "tokens")?,
             python: installed.python(),
             peer: here.join("peers/count.py"),
             texts: installed.made,

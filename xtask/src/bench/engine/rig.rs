@@ -2,12 +2,16 @@
 
 use std::{ffi::OsStr, path::PathBuf, process::Command};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::Result;
 use serde_json::Value;
 use xshell::Shell;
 
 use crate::{
-    bench::program::report, metadata, metadata::Workspace, python::Environment, test::PEERS,
+    bench::program::{build, report},
+    metadata,
+    metadata::Workspace,
+    python::Environment,
+    test::PEERS,
 };
 
 /// The peers, with llama.cpp built for this processor.
@@ -30,19 +34,10 @@ impl Rig {
     /// Builds and installs what is not there yet.
     pub(super) fn build(sh: &Shell, workspace: &Workspace) -> Result<Self> {
         let installed = MEASURED.install(sh, workspace)?;
-        let (here, target) =
-            (metadata::root().join("benches/engine"), workspace.target_dir.join("bench-engine"));
-        let status = Command::new("cargo")
-            .args(["build", "--quiet", "--release", "--target-dir"])
-            .arg(&target)
-            .current_dir(&here)
-            .status()
-            .context("cargo cannot be started")?;
-        ensure!(status.success(), "benches/engine does not build");
         Ok(Self {
-            ours: target.join("release/engine-bench"),
+            ours: build(workspace, "engine")?,
             python: installed.python(),
-            scripts: here.join("peers"),
+            scripts: metadata::root().join("benches/engine/peers"),
             models: installed.made,
         })
     }
