@@ -57,7 +57,8 @@ impl fmt::Debug for ChatMessage<'_> {
 ///
 /// # Examples
 ///
-/// ```
+#[cfg_attr(feature = "tokens", doc = "```")]
+#[cfg_attr(not(feature = "tokens"), doc = "```ignore")]
 /// use trainer::tokens::{ChatCount, ChatMessage, Encoding, OpenAiCounter};
 ///
 /// let mut counter = OpenAiCounter::new(Encoding::O200kBase);
