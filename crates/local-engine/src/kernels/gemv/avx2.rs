@@ -86,7 +86,8 @@ pub(super) fn multiply_packed(
     unsafe {
         match dtype {
             Dtype::Q8_0 => panels::q8_0(panels, x, groups, products),
-            _ => panels::q4_0(panels, x, groups, products),
+            Dtype::Q4_0 => panels::q4_0(panels, x, groups, products),
+            _ => panels::q5_0(panels, x, groups, products),
         }
     }
 }
@@ -103,7 +104,8 @@ pub(super) fn widen_packed(dtype: Dtype, panel: &[u8], cols: usize, out: &mut [f
     unsafe {
         match dtype {
             Dtype::Q8_0 => panels::widen_q8_0(panel, cols, out),
-            _ => panels::widen_q4_0(panel, cols, out),
+            Dtype::Q4_0 => panels::widen_q4_0(panel, cols, out),
+            _ => panels::widen_q5_0(panel, cols, out),
         }
     }
 }

@@ -123,9 +123,9 @@ fn rounded(x: &[f32; GROUP], scale: f32) -> [i8; GROUP] {
     let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
     let mut values = [0; GROUP];
     for (value, x) in values.iter_mut().zip(x) {
-        // Adding and taking away 1.5 · 2^23 rounds to a whole number.
+        // Adding 1.5 · 2^23 rounds to a whole number, which is what the last bits then are.
         const ROUND: f32 = 12_582_912.0;
-        *value = ((x * inverse + ROUND) - ROUND) as i32 as i8;
+        *value = (x * inverse + ROUND).to_bits() as i8;
     }
     values
 }

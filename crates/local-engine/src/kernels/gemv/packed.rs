@@ -1,7 +1,7 @@
 //! Matrices packed for decoding: eight rows side by side.
 //!
 //! A block of each of eight rows lies beside those of the others: first the eight scales, then the
-//! values, four bytes of each row in turn. So a vector holds values of eight rows, which are all
+//! rest, four bytes of each row in turn. So a vector holds values of eight rows, which are all
 //! multiplied by the same four values of the input, and the sums of eight rows are one vector: none
 //! is added up crosswise, and scales are read eight at a time. llama.cpp lays `Q4_0` out alike
 //! (`block_q4_0x8` in its `ggml-cpu/repack.cpp`).
@@ -28,7 +28,8 @@ pub(crate) struct Packed<'a> {
 impl<'a> Packed<'a> {
     /// How many bytes a matrix takes when it is packed; `None` if it is better left as it is.
     pub(crate) fn size(dtype: Dtype, rows: usize, cols: usize) -> Option<usize> {
-        let is_known = matches!(dtype, Dtype::Q8_0 | Dtype::Q4_0) && is_of_use() && rows >= SIDE;
+        let is_known =
+            matches!(dtype, Dtype::Q8_0 | Dtype::Q4_0 | Dtype::Q5_0) && is_of_use() && rows >= SIDE;
         let rows = is_known.then(|| rows.checked_next_multiple_of(SIDE))??;
         rows.checked_mul(dtype.row_bytes(cols)?)
     }
@@ -214,7 +215,7 @@ mod tests {
     use crate::quant::tests::random_blocks;
 
     fn any_dtype() -> impl Strategy<Value = Dtype> {
-        prop::sample::select(vec![Dtype::Q8_0, Dtype::Q4_0])
+        prop::sample::select(vec![Dtype::Q8_0, Dtype::Q4_0, Dtype::Q5_0])
     }
 
     fn packed(dtype: Dtype, cols: usize, matrix: &[u8]) -> Vec<u8> {
@@ -300,6 +301,7 @@ mod tests {
         assert_eq!(Packed::size(Dtype::Q8_0, 7, 64), None);
         assert_eq!(Packed::size(Dtype::Q8_0, 9, 65), None);
         assert_eq!(Packed::size(Dtype::Q8_0, usize::MAX, 64), None);
+        assert_eq!(Packed::size(Dtype::Q4_1, 9, 64), None);
         assert_eq!(Packed::size(Dtype::Q4K, 9, 256), None);
         assert_eq!(Packed::size(Dtype::F32, 9, 64), None);
     }

@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::groups::{Weights, part};
+use super::groups::{Weights, half_of, part};
 use super::lanes::{eight_f16, floats_of, four, load, prefetch};
 use crate::kernels::gemv::input::{GROUP, Group};
 use crate::kernels::gemv::packed::SIDE;
@@ -87,15 +87,14 @@ kernel!(
     144,
     fn several<const N: usize>(panel: &[[u8; 144]], x: [&[Group]; N]) -> [__m256; N] {
         let mut sums = [_mm256_setzero_ps(); N];
-        let (ones, low_bits) = (_mm256_set1_epi16(1), _mm256_set1_epi8(15));
+        let ones = _mm256_set1_epi16(1);
         for (i, block) in panel.iter().enumerate() {
             prefetch(block);
             // Eight pairs of fifteen times 127 fit into sixteen bits.
             let mut pairs = [_mm256_setzero_si256(); N];
             for (k, bytes) in part::<16, 128, 144>(block).as_chunks::<32>().0.iter().enumerate() {
                 let bytes = load(bytes);
-                let low = _mm256_and_si256(bytes, low_bits);
-                let high = _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), low_bits);
+                let (low, high) = (half_of(bytes, 0), half_of(bytes, 1));
                 for n in 0..N {
                     let low = _mm256_maddubs_epi16(low, fours(&x[n][i], k));
                     let high = _mm256_maddubs_epi16(high, fours(&x[n][i], 4 + k));
@@ -114,6 +113,65 @@ kernel!(
     }
 );
 
+kernel!(
+    q5_0,
+    176,
+    fn several<const N: usize>(panel: &[[u8; 176]], x: [&[Group]; N]) -> [__m256; N] {
+        let mut sums = [_mm256_setzero_ps(); N];
+        let ones = _mm256_set1_epi16(1);
+        for (i, block) in panel.iter().enumerate() {
+            prefetch(block);
+            let high = load(part::<16, 32, 176>(block));
+            let mut whole = [_mm256_setzero_si256(); N];
+            for half in 0..2 {
+                // Four pairs of 31 times 127 fit into sixteen bits.
+                let mut pairs = [_mm256_setzero_si256(); N];
+                for (k, bytes) in part::<48, 128, 176>(block).as_chunks().0.iter().enumerate() {
+                    let low = half_of(load(bytes), half);
+                    let weights = _mm256_or_si256(low, fifth_bits(high, 4 * half + k));
+                    for n in 0..N {
+                        let values = fours(&x[n][i], 4 * half + k);
+                        let more = _mm256_maddubs_epi16(weights, values);
+                        pairs[n] = _mm256_add_epi16(pairs[n], more);
+                    }
+                }
+                for n in 0..N {
+                    whole[n] = _mm256_add_epi32(whole[n], _mm256_madd_epi16(pairs[n], ones));
+                }
+            }
+            let scales = eight_f16(part::<0, 16, 176>(block));
+            for n in 0..N {
+                // Zero is stored as 16.
+                let less = _mm256_set1_epi32(16 * x[n][i].whole);
+                sums[n] = add_scaled(_mm256_sub_epi32(whole[n], less), scales, &x[n][i], sums[n]);
+            }
+        }
+        sums
+    }
+);
+
+/// Sixteen in each byte whose bit is set: of four values of each row, whose bits are 32 of `high`.
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn fifth_bits(high: __m256i, nth: usize) -> __m256i {
+    // Each row's byte with the bits of eight values, of which each value looks at its own.
+    let byte = nth as i32 / 2 * 0x0101_0101;
+    let rows = _mm256_setr_epi32(
+        byte,
+        byte + 0x0404_0404,
+        byte + 0x0808_0808,
+        byte + 0x0c0c_0c0c,
+        byte,
+        byte + 0x0404_0404,
+        byte + 0x0808_0808,
+        byte + 0x0c0c_0c0c,
+    );
+    let own =
+        _mm256_set1_epi32(if nth.is_multiple_of(2) { 0x0804_0201 } else { 0x8040_2010_u32 as i32 });
+    let found = _mm256_and_si256(_mm256_shuffle_epi8(high, rows), own);
+    _mm256_and_si256(_mm256_cmpeq_epi8(found, own), _mm256_set1_epi8(16))
+}
+
 /// The values of up to eight rows of a panel.
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(super) fn widen_q8_0(panel: &[u8], cols: usize, out: &mut [f32]) {
@@ -129,16 +187,30 @@ pub(super) fn widen_q8_0(panel: &[u8], cols: usize, out: &mut [f32]) {
 /// The values of up to eight rows of a panel.
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(super) fn widen_q4_0(panel: &[u8], cols: usize, out: &mut [f32]) {
-    let (low_bits, zero) = (_mm256_set1_epi8(15), _mm256_set1_epi8(8));
+    let zero = _mm256_set1_epi8(8);
     for (i, block) in panel.as_chunks::<144>().0.iter().enumerate() {
+        let bytes = part::<16, 128, 144>(block).as_chunks().0;
         let mut values = [_mm256_setzero_si256(); SIDE];
-        for (k, bytes) in part::<16, 128, 144>(block).as_chunks().0.iter().enumerate() {
-            let bytes = load(bytes);
-            let high = _mm256_srli_epi16::<4>(bytes);
-            values[k] = _mm256_sub_epi8(_mm256_and_si256(bytes, low_bits), zero);
-            values[4 + k] = _mm256_sub_epi8(_mm256_and_si256(high, low_bits), zero);
+        for (k, values) in values.iter_mut().enumerate() {
+            *values = _mm256_sub_epi8(half_of(load(&bytes[k % 4]), k / 4), zero);
         }
         widen(values, eight_f16(part::<0, 16, 144>(block)), i, cols, out);
+    }
+}
+
+/// The values of up to eight rows of a panel.
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) fn widen_q5_0(panel: &[u8], cols: usize, out: &mut [f32]) {
+    let zero = _mm256_set1_epi8(16);
+    for (i, block) in panel.as_chunks::<176>().0.iter().enumerate() {
+        let high = load(part::<16, 32, 176>(block));
+        let bytes = part::<48, 128, 176>(block).as_chunks().0;
+        let mut values = [_mm256_setzero_si256(); SIDE];
+        for (k, values) in values.iter_mut().enumerate() {
+            let low = half_of(load(&bytes[k % 4]), k / 4);
+            *values = _mm256_sub_epi8(_mm256_or_si256(low, fifth_bits(high, k)), zero);
+        }
+        widen(values, eight_f16(part::<0, 16, 176>(block)), i, cols, out);
     }
 }
 
