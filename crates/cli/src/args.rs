@@ -416,14 +416,18 @@ pub(crate) enum Rating {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Data {
-    /// Check files before training on them: every fault with file, line and column.
+    /// Check files before training on them: every fault with file, line and column, and what is
+    /// doubtful: duplicates, contradictions, personal data, special tokens.
     Check {
-        /// Files of CSV, JSONL or JSON, or folders of CSV files.
+        /// Files of CSV, JSONL or JSON, or folders of them.
         #[arg(required = true, value_name = "PATH")]
         paths: Vec<PathBuf>,
         /// Take answers for ones to avoid where the data does not say.
         #[arg(long)]
         negative: bool,
+        /// How much of two records must be alike for them to be near-duplicates; 1 looks for none.
+        #[arg(long, value_name = "SHARE", default_value_t = 0.8, value_parser = share)]
+        similarity: f64,
     },
     /// Write files in the format of another program, checked on the way.
     Convert(Convert),
@@ -664,6 +668,11 @@ fn seconds(text: &str) -> Result<Duration, String> {
         Ok(duration) if !duration.is_zero() => Ok(duration),
         _ => Err("must be a number of seconds above 0".to_owned()),
     }
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let share = text.parse().ok().filter(|share| (0.1..=1.0).contains(share));
+    share.ok_or_else(|| "must be a number from 0.1 to 1".to_owned())
 }
 
 /// A value is read as JSON where it is that, and is a text where it is not.

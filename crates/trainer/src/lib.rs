@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod check;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 mod convert;
@@ -24,6 +25,7 @@ mod whole_file;
 mod wire;
 mod write;
 
+pub use crate::check::{Check, Code, Remark, Report};
 pub use crate::convert::{Conversion, Converted};
 pub use crate::dataset::{Dataset, Example, Label, Origin, Preference, TrainingSet};
 pub use crate::error::{BoxError, Error, Problem, Result};

@@ -59,6 +59,15 @@ async fn data_is_checked_and_counted() {
     let data = example("training_data.csv");
     let ran = attune(home.path(), &["data", "check", data.to_str().unwrap()]).await;
     assert!(ran.ok().contains("48"));
+
+    let doubtful = home.path().join("doubtful.csv");
+    std::fs::write(&doubtful, "prompt,completion\nq,a\nq,a\nwho?,jo@example.org\n").unwrap();
+    let ran = attune(home.path(), &["data", "check", doubtful.to_str().unwrap(), "--json"]).await;
+    let report = ran.json();
+    assert_eq!(report["ok"], true);
+    assert_eq!(report["remarks_in_all"]["duplicate"], 1);
+    assert_eq!(report["remarks"][1]["code"], "personal-data");
+    assert!(!report.to_string().contains("jo@"), "{report}");
 }
 
 #[tokio::test]

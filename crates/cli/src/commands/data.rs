@@ -13,7 +13,11 @@ use crate::context::Context;
 pub(crate) fn run(context: &Context, command: &Data) -> Result<Outcome> {
     let label = |negative| if negative { Label::Negative } else { Label::Positive };
     match command {
-        Data::Check { paths, negative } => check::run(context.output, paths, label(*negative)),
+        Data::Check { paths, negative, similarity } => {
+            // At 1 only what is the same word for word is alike, which is looked for anyway.
+            let similarity = Some(*similarity).filter(|similarity| *similarity < 1.0);
+            check::run(context.output, paths, label(*negative), similarity)
+        }
         Data::Convert(convert) => convert::run(context.output, convert, label(convert.negative)),
     }
 }
