@@ -1,0 +1,10 @@
+//! Training data as CSV: read or refused, and written as what it is.
+
+#![no_main]
+
+mod records;
+
+use libfuzzer_sys::fuzz_target;
+use trainer::FileType;
+
+fuzz_target!(|bytes: &[u8]| records::check(bytes, FileType::Csv));
