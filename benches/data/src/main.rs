@@ -40,7 +40,7 @@ fn main() -> Result<()> {
 }
 
 fn ours(csv: &str, out: &str, threads: NonZeroUsize, deduplicated: bool) -> Result<()> {
-    let conversion = Conversion::new(Reader::open([csv])?, Format::OpenAi)?.with_threads(threads);
+    let conversion = Conversion::new(Reader::open(&[csv])?, Format::OpenAi).with_threads(threads);
     let conversion = if deduplicated { conversion.without_duplicates() } else { conversion };
     // As the peers write: neither a draft nor a wait for the disk.
     conversion.write_to(std::fs::File::create(out)?)?;

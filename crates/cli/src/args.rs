@@ -451,6 +451,9 @@ pub(crate) struct Convert {
     /// Leave out what says the same as an earlier record.
     #[arg(long)]
     pub(crate) dedupe: bool,
+    /// Put a word such as [EMAIL_1] in the place of personal data and secrets.
+    #[arg(long)]
+    pub(crate) redact: bool,
     /// How many threads read and write [default: one a processor].
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<NonZeroUsize>,
@@ -671,8 +674,8 @@ fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 fn share(text: &str) -> Result<f64, String> {
-    let share = text.parse().ok().filter(|share| (0.1..=1.0).contains(share));
-    share.ok_or_else(|| "must be a number from 0.1 to 1".to_owned())
+    let share = text.parse().ok().filter(|share| (0.5..=1.0).contains(share));
+    share.ok_or_else(|| "must be a number from 0.5 to 1".to_owned())
 }
 
 /// A value is read as JSON where it is that, and is a text where it is not.

@@ -163,7 +163,7 @@ impl<'a> Check<'a> {
         Self { reader, similarity: Some(0.8) }
     }
 
-    /// Sets how much of two texts must be alike, from 0 to 1, for them to be near-duplicates; with
+    /// Sets how much of two texts must be alike, from 0.5 to 1, for them to be near-duplicates; with
     /// `None` these are not looked for, which saves most of the time and the memory.
     #[must_use]
     pub fn with_similarity(mut self, similarity: Option<f64>) -> Self {
@@ -196,11 +196,17 @@ struct Seen {
     files: Vec<PathBuf>,
     records: HashMap<u128, Spot>,
     prompts: HashMap<u128, (u128, Spot)>,
-    /// The prompts of answers to avoid.
-    avoided: Vec<u128>,
-    similar: Option<(Similar, Vec<Spot>)>,
+    /// The prompts of answers to avoid, and these.
+    avoided: Vec<(u128, u128)>,
+    near: Option<Near>,
     mix: Mix,
     answers: Answers,
+}
+
+/// The texts seen so far, and where each was.
+struct Near {
+    similar: Similar,
+    records: Vec<(Spot, Option<Label>)>,
 }
 
 /// A line of one of the files.
@@ -224,7 +230,7 @@ impl Seen {
             records: HashMap::new(),
             prompts: HashMap::new(),
             avoided: Vec::new(),
-            similar: similarity.map(|threshold| (Similar::new(threshold), Vec::new())),
+            near: similarity.map(|it| Near { similar: Similar::new(it), records: Vec::new() }),
             mix: Mix::new(),
             answers: Answers::None,
         }
@@ -240,13 +246,13 @@ impl Seen {
                 vec![Cow::from(prompt.join("\n\n")), pair.completion.decode()]
             }
             Record::Example(example) => {
-                let answer = example.messages.last().map(Message::text).unwrap_or_default();
+                let answer = example.messages.last().map(said).unwrap_or_default();
                 vec![joined(example.prompt()).into(), answer.into()]
             }
             Record::Preference(pair) => vec![
                 joined(&pair.prompt).into(),
-                pair.preferred.text().into(),
-                pair.rejected.text().into(),
+                said(&pair.preferred).into(),
+                said(&pair.rejected).into(),
             ],
         };
         let label = match record {
@@ -268,7 +274,7 @@ impl Seen {
             report.remark(Code::OtherLanguage, place.origin(), message);
         }
         if label == Some(Label::Negative) {
-            self.avoided.push(key(prompt.trim().as_bytes()));
+            self.avoided.push((key(prompt.trim().as_bytes()), key(answer.trim().as_bytes())));
         }
         self.repeated(&texts, label, spot, place, report);
         for text in &texts {
@@ -316,12 +322,14 @@ impl Seen {
                 return;
             }
         }
-        let Some((similar, spots)) = &mut self.similar else {
+        let Some(near) = &mut self.near else {
             return;
         };
-        spots.push(spot);
-        if let Some(found) = similar.insert(&texts.join("\n"))
-            && let Some(earlier) = spots.get(found.index).copied()
+        near.records.push((spot, label));
+        if let Some(found) = near.similar.insert(&texts.join("\n"))
+            && let Some((earlier, other)) = near.records.get(found.index).copied()
+            // A good answer and a bad one that is almost the same are worth the most.
+            && other == label
         {
             let (alike, earlier) = (found.similarity * 100.0, self.told(earlier, spot));
             let message = format!("about {alike:.0} % the same as {earlier}; keep one of them");
@@ -332,11 +340,19 @@ impl Seen {
     /// What can be said only of all.
     fn conclude(self, report: &mut Report) {
         report.languages = self.mix.answers();
-        let paired = self.avoided.iter().filter(|prompt| self.prompts.contains_key(prompt));
-        report.paired = paired.count() as u64;
-        report.unpaired = report.negative - report.paired;
+        for (prompt, answer) in &self.avoided {
+            match self.prompts.get(prompt) {
+                None => report.unpaired += 1,
+                // The same answer, good and bad: nothing can be learned from that.
+                Some((good, _)) if good == answer => {}
+                Some(_) => report.paired += 1,
+            }
+        }
         let set = Origin::default;
-        if report.records > 1 && matches!(self.answers, Answers::One(_)) {
+        if self.prompts.len() > 1
+            && report.records == report.positive
+            && matches!(self.answers, Answers::One(_))
+        {
             let message = "every answer is the same; a model learns to say nothing else";
             report.remark(Code::OneAnswer, set(), message);
         }
@@ -372,8 +388,10 @@ impl Seen {
 /// What a text holds that should not be learned.
 fn doubtful(text: &str, place: Place<'_>, report: &mut Report) {
     for found in personal::find(text) {
-        let kind = found.kind.label();
-        let message = format!("what looks like {kind}; take it out, or put a word in its place");
+        let kind = found.kind;
+        let message = format!(
+            "what looks like personal data or a secret ({kind}); take it out, or put a word in its place"
+        );
         report.remark(Code::PersonalData, place.origin(), message);
     }
     if let Some(found) = special::find(text).first() {
@@ -387,7 +405,15 @@ fn doubtful(text: &str, place: Place<'_>, report: &mut Report) {
 }
 
 fn joined(messages: &[Message]) -> String {
-    messages.iter().map(Message::text).collect::<Vec<_>>().join("\n\n")
+    messages.iter().map(said).collect::<Vec<_>>().join("\n\n")
+}
+
+/// All that a message says: its text, its refusal, and the calls that it makes.
+fn said(message: &Message) -> String {
+    let calls = message.tool_calls.iter().map(|call| &call.function);
+    let calls = calls.flat_map(|function| [function.name.clone(), function.arguments.clone()]);
+    let parts = [message.text()].into_iter().chain(message.refusal.clone()).chain(calls);
+    parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
 /// So many remarks of a code are kept.

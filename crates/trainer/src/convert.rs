@@ -1,5 +1,7 @@
 //! From files of one shape to a file of another, at the speed of the disk.
 
+mod redact;
+
 use std::fmt;
 use std::io::Write;
 use std::num::NonZeroUsize;
@@ -10,6 +12,7 @@ use crate::dataset::{Dataset, Example, Preference};
 use crate::error::{Error, Problem, Result};
 use crate::read::{Batch, Pool, Reader, Record};
 use crate::scan::exact::{Exact, key};
+use crate::scan::personal::Redactor;
 use crate::text::Problems;
 use crate::whole_file::{self, Readers};
 use crate::write::{Format, Kind};
@@ -17,7 +20,8 @@ use crate::write::{Format, Kind};
 /// Writes what a [`Reader`] finds in the [`Format`] of another program, line by line.
 ///
 /// Every record is checked on the way, and a fault anywhere keeps the whole from being used: see
-/// [`to_file`](Self::to_file). Memory stays at a few MiB whatever the size, but for a set of
+/// [`to_file`](Self::to_file). What rides along under a name that the format has a meaning for is
+/// left out. Memory stays at a few MiB whatever the size, but for a set of
 /// preferences that is made from single answers, which are kept until all are known.
 ///
 /// # Examples
@@ -27,7 +31,7 @@ use crate::write::{Format, Kind};
 ///
 /// let reader = Reader::text("question,answer\nHow deep?,\"1,642 m\"\n", FileType::Csv);
 /// let mut out = Vec::new();
-/// let told = Conversion::new(reader, Format::ShareGpt)?.write_to(&mut out)?;
+/// let told = Conversion::new(reader, Format::ShareGpt).write_to(&mut out)?;
 /// assert_eq!(told.written, 1);
 /// assert_eq!(
 ///     String::from_utf8_lossy(&out),
@@ -42,6 +46,7 @@ pub struct Conversion<'a> {
     kind: Kind,
     threads: NonZeroUsize,
     is_once: bool,
+    redactor: Option<Redactor>,
     progress: Option<Box<dyn FnMut(u64) + 'a>>,
 }
 
@@ -55,6 +60,8 @@ pub struct Converted {
     pub written: u64,
     /// How many records say what an earlier one says, and were left out.
     pub duplicates: u64,
+    /// How many records had something personal or secret in them that was taken out.
+    pub redacted: u64,
     /// How many answers to avoid have no good one beside them, and so made no preference.
     pub unpaired: u64,
     /// How many bytes were read.
@@ -67,12 +74,17 @@ pub struct Converted {
 
 impl<'a> Conversion<'a> {
     /// Supervised examples in a format.
-    ///
-    /// # Errors
-    ///
-    /// None as yet; a later version may refuse what a format cannot hold.
-    pub fn new(reader: Reader<'a>, format: Format) -> Result<Self> {
-        Self::of_kind(reader, format, Kind::Supervised)
+    #[must_use]
+    pub fn new(reader: Reader<'a>, format: Format) -> Self {
+        Self {
+            reader,
+            format,
+            kind: Kind::Supervised,
+            threads: NonZeroUsize::MIN,
+            is_once: false,
+            redactor: None,
+            progress: None,
+        }
     }
 
     /// A set of a kind in a format.
@@ -87,11 +99,11 @@ impl<'a> Conversion<'a> {
                 format!("{format} has no form for unpaired answers; take another, such as trl");
             return Err(Error::invalid_job("format", problem));
         }
-        let threads = NonZeroUsize::MIN;
-        Ok(Self { reader, format, kind, threads, is_once: false, progress: None })
+        Ok(Self { kind, ..Self::new(reader, format) })
     }
 
-    /// How many threads read and write beside the one that calls; by default none.
+    /// How many threads convert. With one, as by default, it is the one that calls; with more, that
+    /// one reads and writes beside them, and `2 × threads + 1` blocks are in memory.
     #[must_use]
     pub fn with_threads(mut self, threads: NonZeroUsize) -> Self {
         self.threads = threads;
@@ -103,6 +115,14 @@ impl<'a> Conversion<'a> {
     #[must_use]
     pub fn without_duplicates(mut self) -> Self {
         self.is_once = true;
+        self
+    }
+
+    /// Puts a word such as `[EMAIL_1]` in the place of personal data and secrets, as
+    /// [`Redactor`] does, the same one within an example for the same finding.
+    #[must_use]
+    pub fn redacted(mut self, redactor: Redactor) -> Self {
+        self.redactor = Some(redactor);
         self
     }
 
@@ -136,7 +156,12 @@ impl<'a> Conversion<'a> {
 
     fn run(mut self, out: &mut dyn Write, path: &Path) -> Result<Converted> {
         let failed = |source| Error::Io { action: "write", path: path.to_owned(), source };
-        let (format, kind, is_once) = (self.format, self.kind, self.is_once);
+        let how = How {
+            format: self.format,
+            kind: self.kind,
+            is_once: self.is_once,
+            redactor: self.redactor,
+        };
         let (mut seen, pool) = (Exact::new(), Pool::<Vec<u8>>::default());
         let mut told = Converted::default();
         let mut problems = Problems::default();
@@ -156,13 +181,13 @@ impl<'a> Conversion<'a> {
             }
             Ok(if problems.is_full() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         };
-        let map = |batch: &Batch<'_>| Chunk::of(batch, format, kind, is_once, pool.take());
+        let map = |batch: &Batch<'_>| Chunk::of(batch, &how, pool.take());
         self.reader.map_batches(self.threads, map, then)?;
         problems.or_ok(())?;
-        if kind == Kind::Preference {
+        if how.kind == Kind::Preference {
             let set = answers.curate();
             told.unpaired = set.unpaired.len() as u64;
-            let mut pairs = Chunk::of_pairs(set.preferences, format, is_once)?;
+            let mut pairs = Chunk::of_pairs(set.preferences, &how)?;
             pairs.leave_out(&mut seen);
             told.add(&pairs);
             out.write_all(&pairs.lines).map_err(failed)?;
@@ -189,10 +214,19 @@ impl Converted {
         self.read += chunk.read;
         self.written += chunk.written;
         self.duplicates += chunk.duplicates;
+        self.redacted += chunk.redacted;
         self.bytes_read += chunk.bytes_read;
         self.bytes_written += chunk.lines.len() as u64;
         self.has_tools |= chunk.has_tools;
     }
+}
+
+/// What is done with records.
+struct How {
+    format: Format,
+    kind: Kind,
+    is_once: bool,
+    redactor: Option<Redactor>,
 }
 
 /// What comes of a batch.
@@ -204,6 +238,7 @@ struct Chunk {
     read: u64,
     written: u64,
     duplicates: u64,
+    redacted: u64,
     bytes_read: u64,
     has_tools: bool,
     /// Single answers, of which preferences are made when all are known.
@@ -212,37 +247,31 @@ struct Chunk {
 }
 
 impl Chunk {
-    fn of(
-        batch: &Batch<'_>,
-        format: Format,
-        kind: Kind,
-        is_once: bool,
-        mut lines: Vec<u8>,
-    ) -> Self {
+    fn of(batch: &Batch<'_>, how: &How, mut lines: Vec<u8>) -> Self {
         let size = batch.len();
         lines.clear();
         // A little more than is read: the names of the fields come on top.
         lines.reserve(size + size / 2);
         let mut chunk = Self { lines, bytes_read: size as u64, ..Self::default() };
+        let mut redactor = how.redactor.clone();
         let _ = batch.for_each(&mut |place, record| {
             let record = match record {
-                Ok(record) => record,
-                Err(problem) => {
-                    chunk.problems.push(problem);
-                    return ControlFlow::Continue(());
-                }
+                Ok(record) => chunk.redacted(record, redactor.as_mut()),
+                Err(problem) => return chunk.refuse(problem),
             };
             chunk.read += 1;
             match record {
-                Record::Pair(pair) if kind == Kind::Preference => {
+                Record::Pair(pair) if how.kind == Kind::Preference => {
                     chunk.answers.push(pair.to_example().with_origin(place.origin()));
                 }
-                Record::Example(example) if kind == Kind::Preference => chunk.answers.push(example),
+                Record::Example(example) if how.kind == Kind::Preference => {
+                    chunk.answers.push(example);
+                }
                 record => {
                     let start = chunk.lines.len();
-                    match format.write(kind, &record, &mut chunk.lines) {
-                        Ok(()) => chunk.written(start, is_once, has_tools(&record)),
-                        Err(fault) => chunk.problems.push(Problem::of(fault, place.origin())),
+                    match how.format.write(how.kind, &record, &mut chunk.lines) {
+                        Ok(()) => chunk.written(start, how.is_once, has_tools(&record)),
+                        Err(fault) => return chunk.refuse(Problem::of(fault, place.origin())),
                     }
                 }
             }
@@ -251,16 +280,33 @@ impl Chunk {
         chunk
     }
 
-    fn of_pairs(pairs: Vec<Preference>, format: Format, is_once: bool) -> Result<Self> {
+    fn of_pairs(pairs: Vec<Preference>, how: &How) -> Result<Self> {
         let (mut chunk, mut problems) = (Self::default(), Problems::default());
         for pair in pairs {
             let start = chunk.lines.len();
-            match format.write_preference(&pair, &mut chunk.lines) {
-                Ok(()) => chunk.written(start, is_once, pair.extra.contains_key("tools")),
+            match how.format.write_preference(&pair, &mut chunk.lines) {
+                Ok(()) => chunk.written(start, how.is_once, pair.extra.contains_key("tools")),
                 Err(fault) => problems.push(Problem::of(fault, pair.origin)),
             }
         }
         problems.or_ok(chunk)
+    }
+
+    /// Keeps a fault; one more than are told is of no use.
+    fn refuse(&mut self, problem: Problem) -> ControlFlow<()> {
+        self.problems.push(problem);
+        let is_full = self.problems.len() >= Problems::MOST;
+        if is_full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    /// A record as it is to be written.
+    fn redacted<'a>(&mut self, record: Record<'a>, redactor: Option<&mut Redactor>) -> Record<'a> {
+        let Some(redactor) = redactor else {
+            return record;
+        };
+        let (record, is_changed) = redact::redacted(record, redactor);
+        self.redacted += u64::from(is_changed);
+        record
     }
 
     /// A line was added, from the byte `start` on.

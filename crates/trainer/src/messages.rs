@@ -38,7 +38,7 @@ pub(crate) fn parse_json(text: &str) -> Result<Value, Fault> {
         let words = words.rsplit_once(" at line ").map_or(words.as_str(), |(words, _)| words);
         let place = match error.line() {
             0 | 1 => format!("character {}", error.column()),
-            line => format!("line {line}, character {}", error.column()),
+            line => format!("line {line} of the value, character {}", error.column()),
         };
         Fault::new("", format!("invalid JSON at {place}: {words}"))
     })

@@ -31,8 +31,8 @@ pub(crate) use crate::read::pool::Pool;
 pub use crate::read::record::{Pair, Record};
 pub use crate::read::text::Text;
 
-/// Reads records from files, folders and text, in order, and never keeps more than a few blocks of
-/// half a MiB in memory.
+/// Reads records from files, folders and text, in order, and keeps no more than a few blocks of half a
+/// MiB in memory, but for a record that is larger itself: up to 64 MiB.
 ///
 /// # CSV
 ///
@@ -142,7 +142,7 @@ impl<'a> Reader<'a> {
     ///
     /// [`Error::Io`] if a path cannot be looked at, [`Error::InvalidData`] if an extension does
     /// not tell what a file holds, or a folder has no such file.
-    pub fn open<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>) -> Result<Self> {
+    pub fn open<P: AsRef<Path>>(paths: &[P]) -> Result<Self> {
         let mut sources = Vec::new();
         for path in paths {
             let path = path.as_ref();
@@ -152,7 +152,9 @@ impl<'a> Reader<'a> {
                 sources.push((Source::File(path.to_owned()), kind));
                 continue;
             }
-            let files = files_of(path, |file| FileType::of(file).is_some())?;
+            // LLaMA-Factory's list of files lies beside them, and is none.
+            let is_list = |file: &Path| file.file_name().is_some_and(|n| n == "dataset_info.json");
+            let files = files_of(path, |file| FileType::of(file).is_some() && !is_list(file))?;
             if files.is_empty() {
                 let message = "there is no file with an extension that is known in this folder; \
                                expected .csv, .tsv, .jsonl, .ndjson or .json";
@@ -179,7 +181,8 @@ impl<'a> Reader<'a> {
         Self { sources: vec![(source, kind)], label: Label::Positive }
     }
 
-    /// Names the file that the text in the hand came from, for places and faults.
+    /// Names the file that the text in the hand came from, for places and faults; files have names
+    /// of their own.
     #[must_use]
     pub fn named(mut self, path: &Path) -> Self {
         for (source, _) in &mut self.sources {
@@ -212,7 +215,8 @@ impl<'a> Reader<'a> {
     /// Calls `each` with every record, or what is wrong with it, until it breaks off.
     ///
     /// A fault that leaves the rest of a file unreadable, such as a quote that is never closed, is
-    /// the last of its file; the next file is read all the same.
+    /// the last of its file; the next file is read all the same. A byte that is not UTF-8 hides
+    /// what follows it in the same half MiB.
     ///
     /// # Errors
     ///
@@ -228,7 +232,7 @@ impl<'a> Reader<'a> {
     /// Calls `map` with blocks of records on `threads` threads, and `then` on this one with what
     /// came of each, in the order of the files, until it breaks off.
     ///
-    /// With one thread all happens on this one. At most `2 × threads` blocks are in memory.
+    /// With one thread all happens on this one. At most `2 × threads + 1` blocks are in memory.
     pub(crate) fn map_batches<T: Send>(
         &self,
         threads: NonZeroUsize,

@@ -21,11 +21,14 @@ fn shown_name(name: &str) -> &str {
     }
 }
 
-/// The faults found so far; full after [`MAX_PROBLEMS`].
+/// The faults found so far; full after [`Problems::MOST`].
 #[derive(Debug, Default)]
 pub(crate) struct Problems(Vec<Problem>);
 
 impl Problems {
+    /// After so many faults, the file as a whole is the fault.
+    pub(crate) const MOST: usize = 20;
+
     /// Adds a fault; one too many is dropped.
     pub(crate) fn push(&mut self, problem: Problem) {
         if !self.is_full() {
@@ -35,7 +38,7 @@ impl Problems {
 
     /// Whether looking for more is of no use.
     pub(crate) fn is_full(&self) -> bool {
-        self.0.len() >= MAX_PROBLEMS
+        self.0.len() >= Self::MOST
     }
 
     /// Whether there is no fault.
@@ -48,9 +51,6 @@ impl Problems {
         if self.0.is_empty() { Ok(value) } else { Err(Error::InvalidData(self.0)) }
     }
 }
-
-/// After so many faults, the file as a whole is the fault.
-const MAX_PROBLEMS: usize = 20;
 
 const MAX_SHOWN: usize = 12;
 const MAX_NAME: usize = 32;

@@ -25,6 +25,12 @@ pub(crate) fn replace<T, E>(
     failed: impl Fn(io::Error) -> E,
     write: impl FnOnce(&mut File) -> Result<T, E>,
 ) -> Result<T, E> {
+    // A link stays one, and what is no file, such as a pipe, is written to as it is.
+    let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        let mut open = File::options().write(true).open(path).map_err(&failed)?;
+        return write(&mut open);
+    }
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),

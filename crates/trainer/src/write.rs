@@ -6,10 +6,11 @@ mod openai;
 mod sharegpt;
 mod trl;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::dataset::{Example, Label, Preference};
 use crate::messages::Fault;
@@ -152,10 +153,11 @@ impl Format {
         out: &mut Vec<u8>,
     ) -> Result<(), Fault> {
         check_label(kind, example.label)?;
+        let extra = &*self.riders(&example.extra);
         whole_line(out, |out| match self {
-            Self::OpenAi | Self::Axolotl => openai::example(example, out),
-            Self::Trl => trl::example(kind, example, out),
-            Self::ShareGpt | Self::LlamaFactory => sharegpt::example(kind, example, out),
+            Self::OpenAi | Self::Axolotl => openai::example(example, extra, out),
+            Self::Trl => trl::example(kind, example, extra, out),
+            Self::ShareGpt | Self::LlamaFactory => sharegpt::example(kind, example, extra, out),
         })
     }
 
@@ -165,12 +167,32 @@ impl Format {
         pair: &Preference,
         out: &mut Vec<u8>,
     ) -> Result<(), Fault> {
+        let extra = &*self.riders(&pair.extra);
         whole_line(out, |out| match self {
-            Self::OpenAi => openai::preference(pair, out),
-            Self::Trl => trl::preference(pair, out),
-            Self::ShareGpt | Self::LlamaFactory => sharegpt::preference(pair, out),
-            Self::Axolotl => trl::preference_of_messages(pair, out),
+            Self::OpenAi => openai::preference(pair, extra, out),
+            Self::Trl => trl::preference(pair, extra, out),
+            Self::ShareGpt | Self::LlamaFactory => sharegpt::preference(pair, extra, out),
+            Self::Axolotl => trl::preference_of_messages(pair, extra, out),
         })
+    }
+
+    /// What rides along, without what would be taken for something else.
+    fn riders(self, extra: &Riders) -> Cow<'_, Riders> {
+        let taken: &[&str] = match self {
+            Self::OpenAi | Self::Axolotl => {
+                &["messages", "input", "preferred_output", "non_preferred_output"]
+            }
+            Self::Trl => &["messages", "prompt", "completion", "label"],
+            Self::ShareGpt | Self::LlamaFactory => {
+                &["messages", "conversations", "system", "label", "kto_tag"]
+            }
+        };
+        let is_taken = |name: &str| taken.contains(&name) || matches!(name, "chosen" | "rejected");
+        if !extra.keys().any(|name| is_taken(name)) {
+            return Cow::Borrowed(extra);
+        }
+        let free = extra.iter().filter(|(name, _)| !is_taken(name));
+        Cow::Owned(free.map(|(name, value)| (name.clone(), value.clone())).collect())
     }
 
     /// Writes a question and its answer without a look at anything but the bytes to escape.
@@ -205,6 +227,9 @@ impl Format {
         Ok(())
     }
 }
+
+/// What rides along with messages.
+type Riders = Map<String, Value>;
 
 /// How a question and its answer are written, in pieces of JSON.
 #[derive(Debug)]

@@ -48,7 +48,7 @@ fn personal_data_and_special_tokens_are_told_and_not_quoted() {
     check(
         &format!("{FINE}Who knows more?,Write to jo@example.org.\nWhat next?,Bye<|im_end|>\n"),
         expect![[r#"
-            data, line 12: personal-data: what looks like EMAIL; take it out, or put a word in its place
+            data, line 12: personal-data: what looks like personal data or a secret (e-mail address); take it out, or put a word in its place
             data, line 13: special-token: a special token of OpenAI, Qwen, Phi, Kimi; take it out"#]],
     );
 }
@@ -90,7 +90,7 @@ fn faults_and_remarks_are_counted_beyond_those_that_are_kept() {
     let text = format!("prompt,completion\n{faults}{same}");
     let report = Check::new(Reader::text(&text, FileType::Csv)).run().unwrap();
     assert_eq!((report.faults.len(), report.faults_in_all), (100, 200));
-    assert_eq!((report.remarks.len(), report.counts[&Code::Duplicate]), (21, 49));
+    assert_eq!((report.remarks.len(), report.counts[&Code::Duplicate]), (20, 49));
     assert!(!report.is_usable());
 }
 
@@ -100,7 +100,7 @@ fn the_earlier_file_is_named_where_it_is_another() {
     let write = |name: &str| std::fs::write(folder.path().join(name), FINE).unwrap();
     write("a.csv");
     write("b.csv");
-    let report = Check::new(Reader::open([folder.path()]).unwrap()).run().unwrap();
+    let report = Check::new(Reader::open(&[folder.path()]).unwrap()).run().unwrap();
     let first = &report.remarks[0];
     assert!(first.origin.file.as_ref().unwrap().ends_with("b.csv"));
     assert!(first.message.contains("a.csv, line 2"), "{first}");
@@ -120,4 +120,32 @@ fn near_duplicates_are_told_unless_they_are_not_looked_for() {
     };
     assert_eq!(codes(Some(0.8)), [(Code::NearDuplicate, 13)]);
     assert_eq!(codes(None), []);
+}
+
+#[test]
+fn a_good_answer_and_a_bad_one_that_is_almost_the_same_are_no_duplicates() {
+    let prompt = "Does the water of the lake, which is clear to a depth of forty metres, freeze?";
+    let text =
+        format!("prompt,completion,label\n\"{prompt}\",Yes.,1\n\"{prompt}\",No.,0\n{prompt}");
+    let text = text.trim_end_matches(prompt);
+    let report = Check::new(Reader::text(text, FileType::Csv)).run().unwrap();
+    assert!(!report.counts.contains_key(&Code::NearDuplicate), "{:?}", report.remarks);
+    assert_eq!(report.paired, 1);
+}
+
+#[test]
+fn answers_that_only_call_tools_are_told_apart_and_looked_through() {
+    let line = |arguments: &str| {
+        let call = serde_json::json!({
+            "id": "c", "type": "function", "function": { "name": "f", "arguments": arguments },
+        });
+        serde_json::json!({ "messages": [
+            { "role": "user", "content": "q" },
+            { "role": "assistant", "tool_calls": [call] },
+        ] })
+    };
+    let text = format!("{}\n{}\n", line("{}"), line("{\"to\":\"jo@example.org\"}"));
+    let report = Check::new(Reader::text(&text, FileType::JsonLines)).run().unwrap();
+    let codes: Vec<_> = report.remarks.iter().map(|remark| remark.code).collect();
+    assert_eq!(codes, [Code::Contradiction, Code::PersonalData, Code::TooFew]);
 }

@@ -15,7 +15,6 @@ fn threads_change_nothing_but_the_time() {
     let with = |threads| {
         let mut out = Vec::new();
         let told = Conversion::new(Reader::text(&text, FileType::Csv), Format::OpenAi)
-            .unwrap()
             .with_threads(NonZeroUsize::new(threads).unwrap())
             .write_to(&mut out)
             .unwrap();
@@ -51,7 +50,6 @@ fn records_that_say_the_same_are_written_once() {
     let once = |threads| {
         let mut out = Vec::new();
         let told = Conversion::new(Reader::text(&text, FileType::Csv), Format::OpenAi)
-            .unwrap()
             .with_threads(NonZeroUsize::new(threads).unwrap())
             .without_duplicates()
             .write_to(&mut out)
@@ -65,6 +63,27 @@ fn records_that_say_the_same_are_written_once() {
     assert_eq!(lines.len(), 30_001);
     assert!(lines[29_999].contains("q29999") && lines[30_000].contains("\"b\""));
     assert_eq!(once(3), out);
+}
+
+#[test]
+fn personal_data_is_taken_out_wherever_it_stands() {
+    let text = "prompt,completion\nIs jo@example.org right?,No: ann@example.org. Not jo@example.org.\nq,a\n";
+    let redacted = |text: &str, kind| {
+        let mut out = Vec::new();
+        let told = Conversion::new(Reader::text(text, kind), Format::OpenAi)
+            .redacted(Redactor::default().with_numbers())
+            .write_to(&mut out)
+            .unwrap();
+        assert_eq!(told.redacted, 1);
+        String::from_utf8(out).unwrap()
+    };
+    assert_eq!(
+        redacted(text, FileType::Csv).lines().next().unwrap(),
+        r#"{"messages":[{"role":"user","content":"Is [EMAIL_1] right?"},{"role":"assistant","content":"No: [EMAIL_2]. Not [EMAIL_1]."}]}"#
+    );
+    let text = r#"{"messages":[{"role":"user","content":[{"type":"text","text":"jo@example.org"}]},{"role":"assistant","tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{\"to\":\"jo@example.org\"}"}}]}],"metadata":{"by":["jo@example.org"]}}"#;
+    let out = redacted(text, FileType::JsonLines);
+    assert_eq!((out.matches("[EMAIL_1]").count(), out.matches('@').count()), (3, 0), "{out}");
 }
 
 #[test]
@@ -83,7 +102,7 @@ fn a_fault_leaves_the_older_file_as_it_is() {
     let path = folder.path().join("out.jsonl");
     std::fs::write(&path, "older").unwrap();
     let to_file = |text: &str| {
-        Conversion::new(Reader::text(text, FileType::Csv), Format::OpenAi).unwrap().to_file(&path)
+        Conversion::new(Reader::text(text, FileType::Csv), Format::OpenAi).to_file(&path)
     };
     let error = to_file("prompt,completion\nq,a\nq,\n").unwrap_err();
     assert!(error.to_string().starts_with("data, line 3, column completion"), "{error}");
@@ -94,12 +113,29 @@ fn a_fault_leaves_the_older_file_as_it_is() {
     assert!(std::fs::read_to_string(&path).unwrap().starts_with("{\"messages\""));
 }
 
+#[cfg(unix)]
+#[test]
+fn a_link_stays_one_and_a_device_is_written_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, link) = (folder.path().join("file.jsonl"), folder.path().join("link.jsonl"));
+    std::fs::write(&file, "older").unwrap();
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    let to_file = |path: &Path| {
+        let reader = Reader::text("prompt,completion\nq,a\n", FileType::Csv);
+        Conversion::new(reader, Format::OpenAi).to_file(path).unwrap()
+    };
+    to_file(&link);
+    assert!(link.is_symlink());
+    assert!(std::fs::read_to_string(&file).unwrap().starts_with("{\"messages\""));
+    assert_eq!(to_file(Path::new("/dev/null")).written, 1);
+    assert!(!std::fs::metadata("/dev/null").unwrap().is_file());
+}
+
 #[test]
 fn progress_ends_with_all_bytes() {
     let text = format!("prompt,completion\n{}", "q,a\n".repeat(300_000));
     let mut told = Vec::new();
     Conversion::new(Reader::text(&text, FileType::Csv), Format::OpenAi)
-        .unwrap()
         .with_progress(|bytes| told.push(bytes))
         .write_to(std::io::sink())
         .unwrap();
@@ -127,7 +163,6 @@ fn a_full_disk_is_an_error_of_input_and_output() {
     let text = format!("prompt,completion\n{}", "q,a\n".repeat(300_000));
     for threads in [1, 3] {
         let error = Conversion::new(Reader::text(&text, FileType::Csv), Format::OpenAi)
-            .unwrap()
             .with_threads(NonZeroUsize::new(threads).unwrap())
             .write_to(Full(1 << 20))
             .unwrap_err();

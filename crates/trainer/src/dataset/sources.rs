@@ -44,7 +44,7 @@ impl Dataset {
         if std::fs::metadata(path).map_err(failed)?.is_dir() {
             return Self::from_csv_dir(path, label);
         }
-        Self::from_reader(&Reader::open([path])?.with_label(label))
+        Self::from_reader(&Reader::open(&[path])?.with_label(label))
     }
 
     /// Reads `data`, which is CSV text, JSON Lines text, or the path of a file or folder.

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use memchr::memchr;
+use memchr::{memchr, memrchr};
 
 use crate::dataset::Label;
 use crate::error::{Error, Problem, Result};
@@ -126,9 +126,10 @@ impl Batch<'_> {
                     plan.is_used.store(true, Ordering::Relaxed);
                     each(place, record)
                 };
-                match plan.text_of(block, &lines) {
-                    Ok(text) => plan.records(text, block, &lines, each)?,
-                    Err((at, problem)) => each(Place::new(&lines, at), Err(problem))?,
+                let (text, fault) = plan.text_of(block, &lines);
+                plan.records(text, block, &lines, each)?;
+                if let Some((at, problem)) = fault {
+                    each(Place::new(&lines, at), Err(problem))?;
                 }
                 if let Some(stop) = stop {
                     let at = block.bytes.len();
@@ -141,33 +142,43 @@ impl Batch<'_> {
 }
 
 impl Plan<'_> {
-    /// A block as text, or its first byte that is none.
+    /// The whole records of a block, up to the first byte that is no text, if there is one.
     fn text_of<'b>(
         &self,
         block: &'b Block,
         lines: &Lines<'_>,
-    ) -> Result<&'b str, (usize, Problem)> {
+    ) -> (&'b str, Option<(usize, Problem)>) {
         let bytes = &block.bytes;
-        let fault = |at, message| (at, Problem::new(place(self.file, lines.line_at(at)), message));
-        if let Some(at) = memchr(0, bytes) {
-            let byte = block.offset + at as u64 + 1;
-            let message = format!(
-                "this is not {}: byte {byte} of the file is a NUL; save the data as text in UTF-8",
+        let text = match memchr(0, bytes) {
+            None => simdutf8::basic::from_utf8(bytes).map_err(|_| 0),
+            Some(at) => Err(at),
+        };
+        let nul = match text {
+            Ok(text) => return (text, None),
+            Err(nul) => nul,
+        };
+        // Only the slower function of the two says where.
+        let valid = std::str::from_utf8(bytes).map_or_else(|error| error.valid_up_to(), str::len);
+        let at = if bytes.get(nul) == Some(&0) { valid.min(nul) } else { valid };
+        let byte = bytes.get(at).copied().unwrap_or_default();
+        let in_line = at - bytes[..at].iter().rposition(|b| *b == b'\n').map_or(0, |nl| nl + 1) + 1;
+        let message = match byte {
+            0 => format!(
+                "this is not {}: byte {in_line} of the line is a NUL; save the data as text in UTF-8",
                 self.kind().name()
-            );
-            return Err(fault(at, message));
-        }
-        simdutf8::basic::from_utf8(bytes).or_else(|_| std::str::from_utf8(bytes)).map_err(|error| {
-            // Only the slower of the two says where.
-            let at = error.valid_up_to();
-            let in_line = at - bytes[..at].iter().rposition(|b| *b == b'\n').map_or(0, |nl| nl + 1);
-            let message = format!(
-                "byte {} of the line (0x{:02x}) is not UTF-8; save the file in UTF-8",
-                in_line + 1,
-                bytes[at]
-            );
-            fault(at, message)
-        })
+            ),
+            _ => format!(
+                "byte {in_line} of the line (0x{byte:02x}) is not UTF-8; save the file in UTF-8"
+            ),
+        };
+        let problem = Problem::new(place(self.file, lines.line_at(at)), message);
+        let whole = match &self.form {
+            Form::Csv(table) => cells::last_end(&bytes[..at], table.delimiter(), false).at,
+            Form::Lines => memrchr(b'\n', &bytes[..at]).map_or(0, |at| at + 1),
+            // The values themselves tell where they end.
+            Form::Values { .. } => at,
+        };
+        (std::str::from_utf8(&bytes[..whole]).unwrap_or_default(), Some((at, problem)))
     }
 
     fn kind(&self) -> FileType {

@@ -52,11 +52,14 @@ impl Scanner {
                     mode = Mode::BeforeValue { is_first: true };
                     false
                 }
-                (Mode::Start, _) => {
+                (Mode::Start | Mode::Values, b',' | b']') => {
+                    let words = "no value begins here; is the bracket of an array missing?";
+                    return (end, fault(at, words));
+                }
+                (Mode::Start | Mode::Values, _) => {
                     mode = Mode::Values;
                     true
                 }
-                (Mode::Values, _) => true,
                 (Mode::BeforeValue { is_first: true } | Mode::AfterValue, b']') => {
                     mode = Mode::Closed;
                     false
@@ -219,6 +222,8 @@ mod tests {
             ("[,1]", 1, "a value is missing here; take a comma out"),
             ("[1 2]", 3, "a comma is missing before this value"),
             ("[1] 2", 4, "text follows the end of the array; take it out"),
+            ("{}\n]", 3, "no value begins here; is the bracket of an array missing?"),
+            ("{},{}]", 2, "no value begins here; is the bracket of an array missing?"),
             ("[1", 2, "the array is not closed; is the file whole?"),
             ("[1, {\"a\"", 4, "a value begins here and does not end"),
         ] {
@@ -249,7 +254,11 @@ mod tests {
 
         #[test]
         fn arbitrary_bytes_never_panic_the_scanner(text in r#"[\[\]{}",:\\a1\n ]{0,60}"#, cut in any::<prop::sample::Index>()) {
-            let _ = read(&text, cut.index(text.len() + 1));
+            // What is taken for whole is what serde_json takes for whole.
+            let found = read(&text, cut.index(text.len() + 1));
+            if let Ok(expected) = serde_json::from_str::<Vec<serde_json::Value>>(&text) {
+                prop_assert_eq!(found.map(|values| values.len()), Ok(expected.len()));
+            }
         }
     }
 }

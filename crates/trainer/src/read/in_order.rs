@@ -12,7 +12,7 @@ use crate::error::Result;
 
 /// Reads on this thread, maps on others, and hands the results on in the order of reading.
 ///
-/// `read` also says whether what it read is the last. At most `2 × threads` pieces are in memory.
+/// `read` also says whether what it read is the last. At most `2 × threads + 1` pieces are in memory.
 pub(crate) fn run<I: Send, T: Send>(
     threads: NonZeroUsize,
     mut read: impl FnMut() -> Result<(I, bool)>,

@@ -26,9 +26,10 @@ pub(crate) fn read(text: &str, label: Label) -> Result<Record<'static>, Fault> {
     };
     let has = |field: &str| object.contains_key(field);
     let any = |fields: &[&str]| fields.iter().any(|field| has(field));
-    if has("messages") && any(&["chosen", "rejected"]) {
+    let is_whole = |field| matches!(object.get(field), Some(Value::Array(list)) if list.len() > 1);
+    if has("messages") && any(&["chosen", "rejected"]) && !is_whole("chosen") {
         trl::preference_of_messages(object).map(boxed)
-    } else if has("messages") {
+    } else if has("messages") && !is_whole("chosen") {
         openai::chat(object, label).map(Record::Example)
     } else if any(&["preferred_output", "non_preferred_output"]) {
         openai::preference(object).map(boxed)

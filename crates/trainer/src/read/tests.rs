@@ -95,6 +95,7 @@ fn bytes_that_are_no_text_are_found_in_any_block() {
     let mut bytes = many_rows().into_bytes();
     bytes.extend_from_slice(b"q,\xff\n");
     let found = listed(&Reader::text(&bytes, FileType::Csv));
+    assert_eq!(found.len(), 12_001);
     expect!["data, line 47997: byte 3 of the line (0xff) is not UTF-8; save the file in UTF-8"]
         .assert_eq(found.last().unwrap());
 }
@@ -128,7 +129,9 @@ fn a_json_file_may_hold_one_object_or_several() {
     check(
         "[\n{\"prompt\":\n\"q\" \"completion\":\"a\"}]",
         FileType::Json,
-        expect!["data, line 2: invalid JSON at line 2, character 5: expected `,` or `}`"],
+        expect![
+            "data, line 2: invalid JSON at line 2 of the value, character 5: expected `,` or `}`"
+        ],
     );
 }
 
@@ -274,8 +277,9 @@ fn files_and_folders_are_read_as_one() {
     write("a.jsonl", "{\"prompt\":\"q\",\"completion\":\"2\"}\n");
     write("c.json", "[{\"prompt\":\"q\",\"completion\":\"3\"}]");
     write("notes.txt", "not data");
+    write("dataset_info.json", "{}");
     let alone = folder.path().join("b.csv");
-    let reader = Reader::open([alone.as_path(), folder.path()]).unwrap();
+    let reader = Reader::open(&[alone.as_path(), folder.path()]).unwrap();
     assert_eq!(listed(&reader), ["2 1", "1 2", "2 1", "1 3"]);
 }
 
@@ -285,7 +289,7 @@ fn a_file_with_a_fault_does_not_keep_the_next_from_being_read() {
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
     write("a.csv", "");
     write("b.csv", "prompt,completion\nq,1\n");
-    let found = listed(&Reader::open([folder.path()]).unwrap());
+    let found = listed(&Reader::open(&[folder.path()]).unwrap());
     assert!(found[0].ends_with("a.csv: the file is empty"), "{found:?}");
     assert_eq!(found[1..], ["2 1"]);
 }
@@ -295,9 +299,9 @@ fn what_cannot_be_opened_is_told_before_anything_is_read() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("data.txt");
     std::fs::write(&path, "x").unwrap();
-    let error = Reader::open([&path]).unwrap_err().to_string();
+    let error = Reader::open(&[&path]).unwrap_err().to_string();
     assert!(error.ends_with("expected .csv, .tsv, .jsonl, .ndjson or .json"), "{error}");
-    let error = Reader::open([folder.path()]).unwrap_err().to_string();
+    let error = Reader::open(&[folder.path()]).unwrap_err().to_string();
     assert!(error.contains("there is no file with an extension that is known"), "{error}");
-    assert!(matches!(Reader::open(["no/such.csv"]), Err(Error::Io { .. })));
+    assert!(matches!(Reader::open(&["no/such.csv"]), Err(Error::Io { .. })));
 }

@@ -2,9 +2,8 @@
 
 use openai_api::Message;
 use serde::Serialize;
-use serde_json::{Map, Value};
 
-use super::{PairForm, push};
+use super::{PairForm, Riders, push};
 use crate::dataset::{Example, Preference};
 use crate::messages::Fault;
 
@@ -18,13 +17,17 @@ pub(super) const PAIR: PairForm = PairForm {
     label: "label",
 };
 
-pub(super) fn example(example: &Example, out: &mut Vec<u8>) -> Result<(), Fault> {
-    push(out, &Chat { messages: &example.messages, extra: &example.extra })
+pub(super) fn example(example: &Example, extra: &Riders, out: &mut Vec<u8>) -> Result<(), Fault> {
+    push(out, &Chat { messages: &example.messages, extra })
 }
 
-pub(super) fn preference(pair: &Preference, out: &mut Vec<u8>) -> Result<(), Fault> {
+pub(super) fn preference(
+    pair: &Preference,
+    extra: &Riders,
+    out: &mut Vec<u8>,
+) -> Result<(), Fault> {
     let line = Pair {
-        input: Chat { messages: &pair.prompt, extra: &pair.extra },
+        input: Chat { messages: &pair.prompt, extra },
         preferred_output: [&pair.preferred],
         non_preferred_output: [&pair.rejected],
     };
@@ -35,7 +38,7 @@ pub(super) fn preference(pair: &Preference, out: &mut Vec<u8>) -> Result<(), Fau
 struct Chat<'a> {
     messages: &'a [Message],
     #[serde(flatten)]
-    extra: &'a Map<String, Value>,
+    extra: &'a Riders,
 }
 
 #[derive(Serialize)]

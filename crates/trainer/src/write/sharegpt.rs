@@ -1,10 +1,13 @@
 //! ShareGPT's lines, in the variant that [LLaMA-Factory](https://llamafactory.readthedocs.io/en/latest/getting_started/data_preparation.html)
 //! reads: text alone, with calls of tools as turns of their own.
 
-use openai_api::{Content, Message, Role};
-use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 
-use super::{Kind, PairForm, push};
+use openai_api::{Content, Message, Role, ToolCall};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Kind, PairForm, Riders, push};
 use crate::dataset::{Example, Label, Preference};
 use crate::messages::Fault;
 
@@ -18,94 +21,125 @@ pub(super) const PAIR: PairForm = PairForm {
     label: "kto_tag",
 };
 
-pub(super) fn example(kind: Kind, example: &Example, out: &mut Vec<u8>) -> Result<(), Fault> {
-    let mut line = conversation(&example.messages, &example.extra, "messages")?;
-    if kind == Kind::Unpaired {
-        line.insert("kto_tag".to_owned(), (example.label == Label::Positive).into());
-    }
+pub(super) fn example(
+    kind: Kind,
+    example: &Example,
+    extra: &Riders,
+    out: &mut Vec<u8>,
+) -> Result<(), Fault> {
+    let mut line = Line::of(&example.messages, extra, "messages")?;
+    line.kto_tag = (kind == Kind::Unpaired).then_some(example.label == Label::Positive);
     push(out, &line)
 }
 
-pub(super) fn preference(pair: &Preference, out: &mut Vec<u8>) -> Result<(), Fault> {
-    let mut line = conversation(&pair.prompt, &pair.extra, "prompt")?;
-    line.insert("chosen".to_owned(), turn(&pair.preferred, "chosen")?);
-    line.insert("rejected".to_owned(), turn(&pair.rejected, "rejected")?);
+pub(super) fn preference(
+    pair: &Preference,
+    extra: &Riders,
+    out: &mut Vec<u8>,
+) -> Result<(), Fault> {
+    let mut line = Line::of(&pair.prompt, extra, "prompt")?;
+    line.chosen = Some(Turn::of(&pair.preferred, "chosen")?);
+    line.rejected = Some(Turn::of(&pair.rejected, "rejected")?);
     push(out, &line)
 }
 
 /// The turns, and beside them the tools as text.
-fn conversation(
-    messages: &[Message],
-    extra: &Map<String, Value>,
-    field: &str,
-) -> Result<Map<String, Value>, Fault> {
-    let turns = messages.iter().enumerate();
-    let turns: Result<Vec<Value>, Fault> =
-        turns.map(|(at, message)| turn(message, &format!("{field}[{at}]"))).collect();
-    let mut line = Map::new();
-    line.insert("conversations".to_owned(), Value::Array(turns?));
-    for (name, value) in extra {
-        let value = match (name.as_str(), value) {
-            ("tools", Value::Array(tools)) => Value::String(Value::from(bare(tools)).to_string()),
-            _ => value.clone(),
+#[derive(Serialize)]
+struct Line<'a> {
+    conversations: Vec<Turn<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    chosen: Option<Turn<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rejected: Option<Turn<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kto_tag: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tools: Option<String>,
+    #[serde(flatten)]
+    extra: BTreeMap<&'a str, &'a Value>,
+}
+
+impl<'a> Line<'a> {
+    fn of(messages: &'a [Message], extra: &'a Riders, field: &str) -> Result<Self, Fault> {
+        let turns = messages.iter().enumerate();
+        let turns = turns.map(|(at, message)| Turn::of(message, &format!("{field}[{at}]")));
+        let tools = match extra.get("tools") {
+            // The functions without OpenAI's wrapping.
+            Some(Value::Array(tools)) => {
+                let bare = tools.iter().map(|tool| tool.get("function").unwrap_or(tool));
+                Some(Value::from_iter(bare.cloned()).to_string())
+            }
+            Some(Value::String(text)) => Some(text.clone()),
+            _ => None,
         };
-        line.insert(name.clone(), value);
+        let others = extra.iter().filter(|(name, _)| *name != "tools");
+        Ok(Self {
+            conversations: turns.collect::<Result<_, Fault>>()?,
+            chosen: None,
+            rejected: None,
+            kto_tag: None,
+            tools,
+            extra: others.map(|(name, value)| (name.as_str(), value)).collect(),
+        })
     }
-    Ok(line)
 }
 
-/// The functions without OpenAI's wrapping.
-fn bare(tools: &[Value]) -> Vec<Value> {
-    tools.iter().map(|tool| tool.get("function").unwrap_or(tool).clone()).collect()
+#[derive(Serialize)]
+struct Turn<'a> {
+    from: &'static str,
+    value: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    weight: Option<&'a Value>,
 }
 
-fn turn(message: &Message, field: &str) -> Result<Value, Fault> {
-    let fault = |part: &str, words: &str| Err(Fault::new(format!("{field}.{part}"), words));
-    if let Some(Content::Parts(_)) = &message.content
-        && !message.content.as_ref().is_some_and(is_text)
-    {
-        return fault("content", "has parts other than text, for which ShareGPT has no form");
-    }
-    let said = message.text();
-    let from = match &message.role {
-        Role::System | Role::Developer => "system",
-        Role::User => "human",
-        Role::Tool => "observation",
-        Role::Assistant if message.tool_calls.is_empty() => "gpt",
-        Role::Assistant => {
-            if !said.trim().is_empty() {
+impl<'a> Turn<'a> {
+    fn of(message: &'a Message, field: &str) -> Result<Self, Fault> {
+        let fault = |part: &str, words: &str| Err(Fault::new(format!("{field}.{part}"), words));
+        if let Some(Content::Parts(parts)) = &message.content
+            && parts.iter().any(|part| part.text().is_none())
+        {
+            return fault("content", "has parts other than text, for which ShareGPT has no form");
+        }
+        let said = message.text();
+        let (from, value) = match &message.role {
+            Role::System | Role::Developer => ("system", said),
+            Role::User => ("human", said),
+            Role::Tool => ("observation", said),
+            Role::Assistant if message.tool_calls.is_empty() => ("gpt", said),
+            Role::Assistant if said.trim().is_empty() => {
+                ("function_call", calls(&message.tool_calls)?)
+            }
+            Role::Assistant => {
                 let words = "stands beside calls of tools, for which ShareGPT has no form";
                 return fault("content", words);
             }
-            let calls: Vec<Value> = message
-                .tool_calls
-                .iter()
-                .map(|call| {
-                    let arguments = &call.function.arguments;
-                    let arguments = serde_json::from_str(arguments)
-                        .unwrap_or_else(|_| Value::String(arguments.clone()));
-                    json!({ "name": call.function.name, "arguments": arguments })
-                })
-                .collect();
-            let value = match <[Value; 1]>::try_from(calls) {
-                Ok([call]) => call.to_string(),
-                Err(calls) => Value::Array(calls).to_string(),
-            };
-            return Ok(json!({ "from": "function_call", "value": value }));
-        }
-        _ => return fault("role", "is one for which ShareGPT has no form"),
-    };
-    let mut turn = json!({ "from": from, "value": said });
-    if let Some(weight) = message.extra.get("weight") {
-        turn["weight"] = weight.clone();
+            _ => return fault("role", "is one for which ShareGPT has no form"),
+        };
+        Ok(Self { from, value, weight: message.extra.get("weight") })
     }
-    Ok(turn)
 }
 
-fn is_text(content: &Content) -> bool {
-    match content {
-        Content::Parts(parts) => parts.iter().all(|part| part.text().is_some()),
-        Content::Text(_) => true,
-        _ => false,
+/// Calls as JSON text: one by itself, several in an array.
+fn calls(calls: &[ToolCall]) -> Result<String, Fault> {
+    let calls: Vec<Call<'_>> = calls.iter().map(Call::of).collect();
+    let written = match &calls[..] {
+        [call] => serde_json::to_string(call),
+        calls => serde_json::to_string(calls),
+    };
+    written.map_err(|_| Fault::new("tool_calls", "cannot be written as JSON"))
+}
+
+#[derive(Serialize)]
+struct Call<'a> {
+    name: &'a str,
+    arguments: Value,
+}
+
+impl<'a> Call<'a> {
+    fn of(call: &'a ToolCall) -> Self {
+        let text = &call.function.arguments;
+        // What is no JSON is passed on as the text that it is.
+        let arguments = serde_json::from_str(text).unwrap_or_else(|_| text.as_str().into());
+        Self { name: &call.function.name, arguments }
     }
 }

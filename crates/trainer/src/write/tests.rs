@@ -32,7 +32,7 @@ fn check(kind: Kind, text: &str, expected: Expect) {
 }
 
 const CHAT: &str = r#"{"messages":[{"role":"system","content":"s"},{"role":"user","content":"q"},{"role":"assistant","content":"a","weight":0}]}"#;
-const CALL: &str = r#"{"messages":[{"role":"user","content":"q"},{"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{\"x\":1}"}}]},{"role":"tool","tool_call_id":"c","content":"7"},{"role":"assistant","content":"a"}],"tools":[{"type":"function","function":{"name":"f"}}]}"#;
+const CALL: &str = r#"{"messages":[{"role":"user","content":"q"},{"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{\"x\":1}"}}]},{"role":"tool","tool_call_id":"c","content":"7"},{"role":"assistant","content":"a"}],"tools":[{"function":{"name":"f"},"type":"function"}]}"#;
 const PAIR: &str = r#"{"prompt":"q","chosen":"good","rejected":"bad"}"#;
 
 #[test]
@@ -50,10 +50,10 @@ fn a_conversation_has_the_shape_of_each_format() {
         Kind::Supervised,
         CALL,
         expect![[r#"
-        openai: {"messages":[{"role":"user","content":"q"},{"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{\"x\":1}"}}]},{"role":"tool","content":"7","tool_call_id":"c"},{"role":"assistant","content":"a"}],"tools":[{"function":{"name":"f"},"type":"function"}]}
-        trl: {"prompt":[{"role":"user","content":"q"},{"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{\"x\":1}"}}]},{"role":"tool","content":"7","tool_call_id":"c"}],"completion":[{"role":"assistant","content":"a"}],"tools":[{"function":{"name":"f"},"type":"function"}]}
-        sharegpt: {"conversations":[{"from":"human","value":"q"},{"from":"function_call","value":"{\"arguments\":{\"x\":1},\"name\":\"f\"}"},{"from":"observation","value":"7"},{"from":"gpt","value":"a"}],"tools":"[{\"name\":\"f\"}]"}
-        axolotl: {"messages":[{"role":"user","content":"q"},{"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{\"x\":1}"}}]},{"role":"tool","content":"7","tool_call_id":"c"},{"role":"assistant","content":"a"}],"tools":[{"function":{"name":"f"},"type":"function"}]}"#]],
+            openai: {"messages":[{"role":"user","content":"q"},{"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{\"x\":1}"}}]},{"role":"tool","content":"7","tool_call_id":"c"},{"role":"assistant","content":"a"}],"tools":[{"function":{"name":"f"},"type":"function"}]}
+            trl: {"prompt":[{"role":"user","content":"q"},{"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{\"x\":1}"}}]},{"role":"tool","content":"7","tool_call_id":"c"}],"completion":[{"role":"assistant","content":"a"}],"tools":[{"function":{"name":"f"},"type":"function"}]}
+            sharegpt: {"conversations":[{"from":"human","value":"q"},{"from":"function_call","value":"{\"name\":\"f\",\"arguments\":{\"x\":1}}"},{"from":"observation","value":"7"},{"from":"gpt","value":"a"}],"tools":"[{\"name\":\"f\"}]"}
+            axolotl: {"messages":[{"role":"user","content":"q"},{"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{\"x\":1}"}}]},{"role":"tool","content":"7","tool_call_id":"c"},{"role":"assistant","content":"a"}],"tools":[{"function":{"name":"f"},"type":"function"}]}"#]],
     );
 }
 
@@ -63,10 +63,10 @@ fn a_preference_has_the_shape_of_each_format() {
         Kind::Preference,
         PAIR,
         expect![[r#"
-        openai: {"input":{"messages":[{"role":"user","content":"q"}]},"preferred_output":[{"role":"assistant","content":"good"}],"non_preferred_output":[{"role":"assistant","content":"bad"}]}
-        trl: {"prompt":[{"role":"user","content":"q"}],"chosen":[{"role":"assistant","content":"good"}],"rejected":[{"role":"assistant","content":"bad"}]}
-        sharegpt: {"chosen":{"from":"gpt","value":"good"},"conversations":[{"from":"human","value":"q"}],"rejected":{"from":"gpt","value":"bad"}}
-        axolotl: {"messages":[{"role":"user","content":"q"}],"chosen":{"role":"assistant","content":"good"},"rejected":{"role":"assistant","content":"bad"}}"#]],
+            openai: {"input":{"messages":[{"role":"user","content":"q"}]},"preferred_output":[{"role":"assistant","content":"good"}],"non_preferred_output":[{"role":"assistant","content":"bad"}]}
+            trl: {"prompt":[{"role":"user","content":"q"}],"chosen":[{"role":"assistant","content":"good"}],"rejected":[{"role":"assistant","content":"bad"}]}
+            sharegpt: {"conversations":[{"from":"human","value":"q"}],"chosen":{"from":"gpt","value":"good"},"rejected":{"from":"gpt","value":"bad"}}
+            axolotl: {"messages":[{"role":"user","content":"q"}],"chosen":{"role":"assistant","content":"good"},"rejected":{"role":"assistant","content":"bad"}}"#]],
     );
 }
 
@@ -120,6 +120,14 @@ fn what_sharegpt_has_no_form_for_is_refused_by_its_field() {
 }
 
 #[test]
+fn a_field_that_would_be_taken_for_another_is_left_out() {
+    let text = r#"{"messages":[{"role":"user","content":"q"},{"role":"assistant","content":"a"}],"system":"s"}"#;
+    expect![[r#"{"conversations":[{"from":"human","value":"q"},{"from":"gpt","value":"a"}]}"#]]
+        .assert_eq(&line(Format::ShareGpt, Kind::Supervised, text));
+    assert!(line(Format::OpenAi, Kind::Supervised, text).contains("\"system\":\"s\""));
+}
+
+#[test]
 fn what_is_written_reads_back_the_same() {
     for format in Format::ALL {
         for text in [CHAT, CALL, r#"{"prompt":"q","completion":"a"}"#] {
@@ -133,31 +141,23 @@ fn what_is_written_reads_back_the_same() {
 
 #[test]
 fn programs_are_told_how_to_find_a_file() {
-    for (format, kind, expected) in [
-        (
-            Format::LlamaFactory,
-            Kind::Supervised,
-            expect![[
-                r#"{"columns":{"messages":"conversations","tools":"tools"},"file_name":"d.jsonl","formatting":"sharegpt"}"#
-            ]],
-        ),
-        (
-            Format::LlamaFactory,
-            Kind::Unpaired,
-            expect![[
-                r#"{"columns":{"kto_tag":"kto_tag","messages":"conversations","tools":"tools"},"file_name":"d.jsonl","formatting":"sharegpt"}"#
-            ]],
-        ),
-        (
-            Format::Axolotl,
-            Kind::Preference,
-            expect![[
-                r#"{"ds_type":"json","field_chosen":"chosen","field_messages":"messages","field_rejected":"rejected","path":"d.jsonl","split":"train","type":"chat_template.default"}"#
-            ]],
-        ),
-    ] {
-        expected.assert_eq(&format.entry(kind, "d.jsonl", true).unwrap().to_string());
-    }
+    let columns = json!({ "messages": "conversations", "tools": "tools", "kto_tag": "kto_tag" });
+    let entry = Format::LlamaFactory.entry(Kind::Unpaired, "d.jsonl", true);
+    let expected = json!({ "file_name": "d.jsonl", "formatting": "sharegpt", "columns": columns });
+    assert_eq!(entry, Some(expected));
+    let entry = Format::LlamaFactory.entry(Kind::Supervised, "d.jsonl", false).unwrap();
+    assert_eq!(entry["columns"], json!({ "messages": "conversations" }));
+    let entry = Format::Axolotl.entry(Kind::Preference, "d.jsonl", true);
+    let expected = json!({
+        "path": "d.jsonl",
+        "ds_type": "json",
+        "split": "train",
+        "type": "chat_template.default",
+        "field_messages": "messages",
+        "field_chosen": "chosen",
+        "field_rejected": "rejected",
+    });
+    assert_eq!(entry, Some(expected));
     assert_eq!(Format::Trl.entry(Kind::Supervised, "d.jsonl", false), None);
 }
 

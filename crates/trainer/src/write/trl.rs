@@ -3,9 +3,8 @@
 
 use openai_api::Message;
 use serde::Serialize;
-use serde_json::{Map, Value};
 
-use super::{Kind, PairForm, push};
+use super::{Kind, PairForm, Riders, push};
 use crate::dataset::{Example, Label, Preference};
 use crate::messages::Fault;
 
@@ -20,29 +19,38 @@ pub(super) const PAIR: PairForm = PairForm {
 };
 
 /// The messages before the answer, and the answer, on which alone TRL then learns.
-pub(super) fn example(kind: Kind, example: &Example, out: &mut Vec<u8>) -> Result<(), Fault> {
+pub(super) fn example(
+    kind: Kind,
+    example: &Example,
+    extra: &Riders,
+    out: &mut Vec<u8>,
+) -> Result<(), Fault> {
     let (prompt, completion) = example.messages.split_at(example.messages.len().saturating_sub(1));
     let label = (kind == Kind::Unpaired).then_some(example.label == Label::Positive);
-    push(out, &Line { prompt, completion, label, extra: &example.extra })
+    push(out, &Line { prompt, completion, label, extra })
 }
 
-pub(super) fn preference(pair: &Preference, out: &mut Vec<u8>) -> Result<(), Fault> {
-    let line = Pair {
-        prompt: &pair.prompt,
-        chosen: [&pair.preferred],
-        rejected: [&pair.rejected],
-        extra: &pair.extra,
-    };
+pub(super) fn preference(
+    pair: &Preference,
+    extra: &Riders,
+    out: &mut Vec<u8>,
+) -> Result<(), Fault> {
+    let line =
+        Pair { prompt: &pair.prompt, chosen: [&pair.preferred], rejected: [&pair.rejected], extra };
     push(out, &line)
 }
 
 /// The same with one message for each answer, as axolotl has it.
-pub(super) fn preference_of_messages(pair: &Preference, out: &mut Vec<u8>) -> Result<(), Fault> {
+pub(super) fn preference_of_messages(
+    pair: &Preference,
+    extra: &Riders,
+    out: &mut Vec<u8>,
+) -> Result<(), Fault> {
     let line = MessagePair {
         messages: &pair.prompt,
         chosen: &pair.preferred,
         rejected: &pair.rejected,
-        extra: &pair.extra,
+        extra,
     };
     push(out, &line)
 }
@@ -54,7 +62,7 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     label: Option<bool>,
     #[serde(flatten)]
-    extra: &'a Map<String, Value>,
+    extra: &'a Riders,
 }
 
 #[derive(Serialize)]
@@ -63,7 +71,7 @@ struct Pair<'a> {
     chosen: [&'a Message; 1],
     rejected: [&'a Message; 1],
     #[serde(flatten)]
-    extra: &'a Map<String, Value>,
+    extra: &'a Riders,
 }
 
 #[derive(Serialize)]
@@ -72,5 +80,5 @@ struct MessagePair<'a> {
     chosen: &'a Message,
     rejected: &'a Message,
     #[serde(flatten)]
-    extra: &'a Map<String, Value>,
+    extra: &'a Riders,
 }

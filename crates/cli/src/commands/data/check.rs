@@ -62,7 +62,7 @@ fn to_text(report: &Report) -> String {
     let mut parts: Vec<String> = report.faults.iter().map(ToString::to_string).collect();
     parts.extend(report.remarks.iter().map(ToString::to_string));
     if !report.counts.is_empty() {
-        let mut table = Columns::new(&["doubtful", "#records"]);
+        let mut table = Columns::new(&["doubtful", "#times"]);
         for (code, count) in &report.counts {
             table.row([code.to_string(), count.to_string()]);
         }

@@ -8,6 +8,7 @@ use std::thread;
 use anyhow::{Context as _, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
+use trainer::scan::personal::Redactor;
 use trainer::{Conversion, Converted, Error, Format, Kind, Label, Reader};
 
 use crate::Outcome;
@@ -28,6 +29,11 @@ pub(crate) fn run(output: Output, args: &Convert, label: Label) -> Result<Outcom
         .with_threads(args.threads.unwrap_or_else(one_each))
         .with_progress(|bytes| bar.set_position(bytes));
     let conversion = if args.dedupe { conversion.without_duplicates() } else { conversion };
+    let conversion = if args.redact {
+        conversion.redacted(Redactor::default().with_numbers())
+    } else {
+        conversion
+    };
     let converted = match &args.output {
         Some(path) => conversion.to_file(path),
         None => conversion.write_to(BufWriter::new(std::io::stdout().lock())),
@@ -40,7 +46,14 @@ pub(crate) fn run(output: Output, args: &Convert, label: Label) -> Result<Outcom
     })?;
     let Some(path) = &args.output else {
         // Standard output holds the lines.
-        output.note(format_args!("attune: {} written", count(converted.written as usize, "line")));
+        let also = [
+            (converted.duplicates, "duplicates left out"),
+            (converted.redacted, "records redacted"),
+            (converted.unpaired, "answers to avoid, unpaired"),
+        ];
+        let also = also.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!(", {n} {what}"));
+        let lines = count(converted.written as usize, "line");
+        output.note(format_args!("attune: {lines} written{}", also.collect::<String>()));
         return Ok(Outcome::Done);
     };
     let info = register(args.to, kind, path, converted)?;
@@ -51,6 +64,7 @@ pub(crate) fn run(output: Output, args: &Convert, label: Label) -> Result<Outcom
                 "read": converted.read,
                 "written": converted.written,
                 "duplicates": converted.duplicates,
+                "redacted": converted.redacted,
                 "unpaired": converted.unpaired,
                 "bytes": converted.bytes_written,
                 "entry": args.to.entry(kind, &name_of(path), converted.has_tools),
@@ -65,6 +79,9 @@ pub(crate) fn run(output: Output, args: &Convert, label: Label) -> Result<Outcom
             ];
             if converted.duplicates > 0 {
                 rows.push(("duplicates left out", Some(converted.duplicates.to_string())));
+            }
+            if args.redact {
+                rows.push(("records redacted", Some(converted.redacted.to_string())));
             }
             if converted.unpaired > 0 {
                 rows.push(("to avoid, unpaired", Some(converted.unpaired.to_string())));

@@ -264,7 +264,7 @@ fn a_file_that_is_not_csv_is_refused_by_what_it_is() {
     refuses(
         b"prompt,completion\n\0\x01,x\n",
         expect![
-            "d.csv, line 2: this is not CSV: byte 19 of the file is a NUL; save the data as text in UTF-8"
+            "d.csv, line 2: this is not CSV: byte 1 of the line is a NUL; save the data as text in UTF-8"
         ],
     );
 }

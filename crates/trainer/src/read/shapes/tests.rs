@@ -211,7 +211,9 @@ fn an_empty_file_and_bytes_that_are_no_text_are_refused() {
     refuses(b"\n \n", expect!["d.jsonl: the file is empty"]);
     refuses(
         b"{}\n{\"a\":\"\xff\"}",
-        expect!["d.jsonl, line 2: byte 7 of the line (0xff) is not UTF-8; save the file in UTF-8"],
+        expect![[r#"
+            d.jsonl, line 1: found no field; expected messages, or prompt and completion, or conversations, or instruction and output, or question and answer, or prompt, chosen and rejected, or input, preferred_output and non_preferred_output
+            d.jsonl, line 2: byte 7 of the line (0xff) is not UTF-8; save the file in UTF-8"#]],
     );
     refuses(
         b"PAR1\x15\x04",
