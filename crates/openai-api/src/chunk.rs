@@ -206,11 +206,19 @@ impl ChatAccumulator {
             add_logprobs(&mut choice.logprobs, piece.logprobs);
             let mut extra = piece.extra;
             // Some servers tell the whole so far beside what is new, and one that does not stream
-            // tells nothing else.
-            let whole = extra.remove("message").filter(|_| piece.delta.is_blank());
+            // tells nothing else, or a role at most.
+            let whole = extra.remove("message").filter(|_| !adds(&piece.delta));
             replace(&mut choice.extra, extra);
-            match whole.and_then(|whole| serde_json::from_value(whole).ok()) {
-                Some(whole) => (choice.message, self.calls[place]) = (whole, Calls::default()),
+            let whole = whole.and_then(|whole| serde_json::from_value(whole).ok());
+            match whole.filter(|whole| says(whole) || !says(&choice.message)) {
+                Some(whole) => {
+                    let before = std::mem::replace(&mut choice.message, whole);
+                    // What was said is not unsaid by a whole that has calls alone.
+                    if has_no_text(&choice.message) && !has_no_text(&before) {
+                        choice.message.content = before.content;
+                    }
+                    self.calls[place] = Calls::default();
+                }
                 None => append(&mut choice.message, &mut self.calls[place], piece.delta),
             }
         }
@@ -227,6 +235,44 @@ impl ChatAccumulator {
         let cut = completion.choices.iter().any(|choice| choice.finish_reason.is_none());
         if cut || completion.choices.is_empty() { Err(Error::Truncated) } else { Ok(completion) }
     }
+}
+
+/// Whether an answer grows by this; a role and empty texts are nothing that it grows by.
+fn adds(delta: &Delta) -> bool {
+    let texts = [&delta.content, &delta.refusal, &delta.reasoning_content];
+    has_text(texts) || !delta.tool_calls.is_empty() || has_any(&delta.extra)
+}
+
+/// Whether a message tells more than whom it is from.
+fn says(message: &Message) -> bool {
+    !has_no_text(message)
+        || has_text([&message.refusal, &message.reasoning_content])
+        || !message.tool_calls.is_empty()
+        || message.audio.is_some()
+        || has_any(&message.extra)
+}
+
+fn has_no_text(message: &Message) -> bool {
+    match &message.content {
+        None => true,
+        Some(Content::Text(text)) => text.is_empty(),
+        Some(Content::Parts(parts)) => parts.is_empty(),
+    }
+}
+
+fn has_text<'a>(texts: impl IntoIterator<Item = &'a Option<String>>) -> bool {
+    texts.into_iter().flatten().any(|text| !text.is_empty())
+}
+
+/// Whether an answer, a thought or a call is in fields that are not those of every message.
+fn has_any(extra: &Map<String, Value>) -> bool {
+    let fields = ["reasoning", "audio", "function_call"].map(|name| extra.get(name));
+    fields.into_iter().flatten().any(|field| match field {
+        Value::Null => false,
+        Value::String(text) => !text.is_empty(),
+        Value::Object(fields) => !fields.is_empty(),
+        _ => true,
+    })
 }
 
 fn append(message: &mut Message, calls: &mut Calls, delta: Delta) {
@@ -371,6 +417,41 @@ mod tests {
         let beside = [r#"{"choices":[{"delta":{"content":"Hel"},"message":{"content":"Hello"}}]}"#];
         let last = r#"{"choices":[{"delta":{"content":"lo"},"message":7,"finish_reason":"stop"}]}"#;
         assert_eq!(whole(&[beside[0], last]).text(), "Hello");
+    }
+
+    #[test]
+    fn a_whole_beside_a_delta_that_adds_nothing_is_taken() {
+        for delta in [
+            r#"{"role":"assistant"}"#,
+            r#"{"role":"assistant","content":""}"#,
+            r#"{"content":"","refusal":"","reasoning_content":"","reasoning":null,"tool_calls":[]}"#,
+        ] {
+            let json = format!(
+                r#"{{"choices":[{{"delta":{delta},"message":{{"content":"Hello"}},"finish_reason":"stop"}}]}}"#
+            );
+            assert_eq!(whole(&[&json]).text(), "Hello", "{delta}");
+        }
+        let call = r#"{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"t","function":{"name":"f",
+            "arguments":"{}"}}]},"message":{"content":"Hello"},"finish_reason":"tool_calls"}]}"#;
+        assert_eq!(whole(&[call]).choices[0].message.tool_calls.len(), 1);
+    }
+
+    #[test]
+    fn a_whole_that_is_blank_leaves_what_was_said() {
+        let said = r#"{"choices":[{"delta":{"content":"Hello","reasoning_content":"Hm"}}]}"#;
+        for blank in ["{}", r#"{"role":"assistant","content":""}"#, r#"{"content":null}"#, "null"] {
+            let json = format!(
+                r#"{{"choices":[{{"delta":{{"role":"assistant"}},"message":{blank},"finish_reason":"stop"}}]}}"#
+            );
+            let answer = whole(&[said, &json]);
+            let thought = answer.choices[0].message.reasoning_content.as_deref();
+            assert_eq!((answer.text().as_str(), thought), ("Hello", Some("Hm")), "{blank}");
+        }
+        let calls = r#"{"choices":[{"message":{"content":null,"tool_calls":[{"id":"t","type":"function",
+            "function":{"name":"f","arguments":"{}"}}]},"finish_reason":"tool_calls"}]}"#;
+        let answer = whole(&[said, calls]);
+        let calls = answer.choices[0].message.tool_calls.len();
+        assert_eq!((answer.text().as_str(), calls), ("Hello", 1));
     }
 
     #[test]
