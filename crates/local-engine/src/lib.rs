@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod available;
 mod config;
 mod engine;
 mod error;

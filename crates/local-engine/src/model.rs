@@ -31,7 +31,8 @@ pub(crate) struct LoadedModel {
     pub(crate) codec: Arc<TextCodec>,
     pub(crate) template: Arc<ChatTemplate>,
     pub(crate) habits: Habits,
-    /// How many bytes its weights take, and once more what is packed of them for answers; those of an adapter are its base's, and its own are few.
+    /// How many bytes its weights take, and once more what is packed of them for answers, if there is
+    /// memory for it; those of an adapter are its base's, and its own are few.
     pub(crate) bytes: u64,
     /// Where its sequences meet those of others on the same base.
     pub(crate) table: Arc<Table>,

@@ -38,8 +38,9 @@ struct Stored {
     bytes: Bytes,
     /// As floats, once somebody asked for them.
     floats: OnceLock<Vec<f32>>,
-    /// As answers are computed from it, once [`pack`] was asked for that.
-    packed: OnceLock<Bytes>,
+    /// As answers are computed from it, once [`pack`] was asked for that; `None` where there was no
+    /// memory for it.
+    packed: OnceLock<Option<Bytes>>,
 }
 
 impl Tensor {
@@ -171,7 +172,7 @@ impl Tensor {
             Values::Floats(values) => values,
             Values::Stored(stored) => {
                 let (dtype, bytes, is_few) = (stored.dtype, &*stored.bytes, x.len() <= width * FEW);
-                if let Some(packed) = stored.packed.get() {
+                if let Some(Some(packed)) = stored.packed.get() {
                     let packed = Packed::new(dtype, self.rows(), width, packed);
                     return if is_few { packed.few_rows(x) } else { packed.many_rows(x) };
                 }

@@ -8,6 +8,7 @@
 
 use std::ops::Range;
 
+use crate::available::available_memory;
 use crate::config::Module;
 use crate::kernels::{self, FEW, Seen, Span};
 use crate::network::cache::PAGE;
@@ -45,9 +46,10 @@ impl Network {
     /// Takes tokens of each sequence in, and returns the logits of what comes after those of the
     /// parts that ask, one after another.
     ///
-    /// Before the first step, the weights are packed that answers are faster from.
+    /// Before the first step, the weights are packed that answers are faster from, if there is
+    /// memory for them; if not, they are not later on either.
     pub(crate) fn step(&self, parts: &mut [Part<'_>]) -> Vec<Vec<f32>> {
-        pack(self.matrices());
+        pack(self.matrices(), available_memory);
         // On a thread of the pool: from outside, each product would wait for one to wake up.
         rayon::scope(|_| self.step_here(parts))
     }

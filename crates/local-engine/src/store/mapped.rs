@@ -104,6 +104,9 @@ pub(crate) struct Room(MmapMut);
 
 impl Room {
     /// So many zeros, which take no memory before something else is written there.
+    ///
+    /// Whether there is so much memory shows only then: most systems promise more than they have, and
+    /// end a process that takes them at their word. It is for the caller to ask before.
     pub(crate) fn new(bytes: usize) -> io::Result<Self> {
         let map = MmapMut::map_anon(bytes)?;
         // Small pages do as well.

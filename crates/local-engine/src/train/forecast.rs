@@ -75,25 +75,6 @@ fn bytes(learner: &Learner, keep: Keep, tokens: usize, keeps_best: bool) -> u64 
     floats as u64 * size_of::<f32>() as u64
 }
 
-/// The memory that can still be had, in bytes, where the system tells it.
-pub(crate) fn available() -> Option<u64> {
-    let free = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| free_memory(&text))?;
-    // A container may be allowed less than the machine has.
-    let limit = |name: &str| {
-        let text = std::fs::read_to_string(format!("/sys/fs/cgroup/memory.{name}")).ok()?;
-        text.trim().parse::<u64>().ok()
-    };
-    let left = limit("max").map(|most| most.saturating_sub(limit("current").unwrap_or(0)));
-    Some(left.map_or(free, |left| left.min(free)))
-}
-
-/// What `/proc/meminfo` calls available.
-fn free_memory(text: &str) -> Option<u64> {
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib * 1024)
-}
-
 /// How many parts of a batch are worked on side by side.
 pub(crate) const SIDE_BY_SIDE: usize = 2;
 
@@ -133,12 +114,5 @@ mod tests {
     fn with_too_little_it_is_told_what_is_needed() {
         let error = fit(&learner(), LOAD, Some(1000)).unwrap_err();
         assert!(matches!(error, Error::Memory { available: 1000, needed: 1001.. }), "{error:?}");
-    }
-
-    #[test]
-    fn the_free_memory_is_read_from_the_line_that_tells_it() {
-        let text = "MemTotal:  16384000 kB\nMemFree: 1 kB\nMemAvailable:    2048 kB\n";
-        assert_eq!(free_memory(text), Some(2048 * 1024));
-        assert_eq!(free_memory("MemTotal: 1 kB\n"), None);
     }
 }

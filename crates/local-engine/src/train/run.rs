@@ -6,6 +6,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use trainer::{Metrics, Pace};
 
+use crate::available::available_memory;
 use crate::error::{Result, gigabytes};
 use crate::network::Keep;
 use crate::train::checkpoint::Checkpoint;
@@ -154,7 +155,7 @@ impl<'a> Run<'a> {
     ///
     /// [`Error::Memory`](crate::Error::Memory) if nothing fits.
     pub(crate) fn fit(&mut self, load: Load) -> Result<Ended> {
-        let available = forecast::available();
+        let available = available_memory();
         let fit = forecast::fit(&self.learner, load, available)?;
         self.learner.keep = fit.keep;
         // Sums are made part by part: a run that goes on has to make the same.
