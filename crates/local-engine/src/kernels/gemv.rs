@@ -76,22 +76,32 @@ fn many_by(
     let count = x.len() / cols;
     assert_eq!(x.len(), count * cols, "whole rows of {cols}");
     let mut out = vec![0.0; rows * count];
-    // All about as large: `gemm` sums small products up in other parts than large ones.
-    let most = rows.div_ceil(rows.div_ceil(PANEL).max(1)).next_multiple_of(side);
-    let mut floats = vec![0.0; most.min(rows) * cols];
-    for first in (0..rows).step_by(most.max(1)) {
-        let wide = most.min(rows - first);
-        let floats = &mut floats[..wide * cols];
+    let mut floats = Vec::new();
+    for panel in panels(rows, side) {
+        let (first, wide) = (panel.start, panel.len());
+        floats.resize(wide * cols, 0.0);
         floats.par_chunks_mut(cols * ROWS).enumerate().for_each(|(nth, floats)| {
             let first = first + nth * ROWS;
             widen(first..first + floats.len() / cols, floats);
         });
-        let part = product(View::of(x, cols), View::of(floats, cols).transposed());
+        let part = product(View::of(x, cols), View::of(&floats, cols).transposed());
         for (out, part) in out.chunks_exact_mut(rows).zip(part.chunks_exact(wide)) {
             out[first..][..wide].copy_from_slice(part);
         }
     }
     out
+}
+
+/// Parts of so many rows, of about [`PANEL`] each and of whole sides but for the last.
+///
+/// All are about as large, as `gemm` sums small products up in other parts than large ones: the
+/// sides of no two differ by more than one.
+fn panels(rows: usize, side: usize) -> impl Iterator<Item = Range<usize>> {
+    let (sides, count) = (rows.div_ceil(side), rows.div_ceil(PANEL));
+    (0..count).map(move |nth| {
+        let start = |nth: usize| (nth * sides / count * side).min(rows);
+        start(nth)..start(nth + 1)
+    })
 }
 
 /// The values of whole blocks, to the last bit or two what [`dequantize`] makes of them.
@@ -164,6 +174,45 @@ mod tests {
 
     fn any_dtype() -> impl Strategy<Value = Dtype> {
         prop::sample::select(ALL.to_vec())
+    }
+
+    #[test]
+    fn no_panel_is_much_smaller_than_another() {
+        for (rows, side) in
+            [(7200, 8), (25601, 1), (25601, 8), (257, 8), (256, 8), (20, 8), (7, 8), (1, 1), (0, 8)]
+        {
+            let panels: Vec<_> = panels(rows, side).collect();
+            let covered: Vec<usize> = panels.iter().cloned().flatten().collect();
+            assert_eq!(covered, (0..rows).collect::<Vec<_>>(), "{rows} rows");
+            assert!(panels.iter().all(|it| it.start.is_multiple_of(side)), "{panels:?}");
+            let sides = |it: &Range<usize>| it.len().div_ceil(side);
+            let (least, most) = (panels.iter().map(sides).min(), panels.iter().map(sides).max());
+            assert!(most.unwrap_or(0) - least.unwrap_or(0) <= 1, "{panels:?}");
+            assert!(panels.iter().all(|it| it.len() <= PANEL + side), "{panels:?}");
+        }
+    }
+
+    #[test]
+    fn a_row_gives_the_same_bits_whatever_is_beside_it_in_a_matrix_of_many_panels() {
+        let (dtype, rows, cols) = (Dtype::Q8_0, 7200, 608);
+        let matrix = random_blocks(dtype, rows * cols, 1);
+        let x = noise(1, 65 * cols);
+        let mut packed = vec![0; Packed::size(dtype, rows, cols).unwrap_or(0)];
+        if !packed.is_empty() {
+            Packed::pack(dtype, cols, &matrix, &mut packed);
+        }
+        let products = |x: &[f32]| {
+            let packed =
+                (!packed.is_empty()).then(|| Packed::new(dtype, rows, cols, &packed).many_rows(x));
+            (many_rows(dtype, &matrix, cols, x), packed.unwrap_or_default())
+        };
+        let together = products(&x);
+        for start in [1, 33, 56] {
+            let fewer = products(&x[start * cols..]);
+            assert!(together.0[start * rows..] == fewer.0, "from row {start} on");
+            let of_packed = together.1.get(start * rows..).unwrap_or_default();
+            assert!(of_packed == fewer.1, "packed, from row {start} on");
+        }
     }
 
     proptest! {
