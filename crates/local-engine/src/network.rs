@@ -147,10 +147,21 @@ impl Network {
             .chain(&mut self.head)
     }
 
-    /// The same network to be trained, or to be trained upon: its weights are floats.
+    /// The same network to be trained upon: its weights are floats.
     #[cfg(feature = "train")]
     pub(crate) fn widened(mut self) -> Self {
         self.tensors_mut().for_each(Tensor::widen);
+        self
+    }
+
+    /// The same network to be trained: all of its weights are floats of its own from the first step
+    /// on. What still lay in a file before that step would be multiplied by other kernels there than
+    /// in a run that is resumed, which reads all of them from its state.
+    #[cfg(feature = "train")]
+    pub(crate) fn unshared(mut self) -> Self {
+        self.tensors_mut().for_each(|tensor| {
+            tensor.values_mut();
+        });
         self
     }
 

@@ -16,7 +16,7 @@ pub(crate) struct Learner {
 impl Learner {
     /// Trains all weights.
     pub(crate) fn full(network: Network) -> Self {
-        Self { network: network.widened(), adapter: None, keep: Keep::Steps }
+        Self { network: network.unshared(), adapter: None, keep: Keep::Steps }
     }
 
     /// Trains an adapter, and leaves the network as it is.
@@ -77,4 +77,28 @@ fn pack(examples: &[&Encoded]) -> (Packed, Vec<(usize, u32)>) {
     });
     let targets = targets.collect();
     (batch, targets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::tests::with_everything;
+    use crate::network::tests::noise_tensors;
+    use crate::quant::Dtype;
+
+    #[test]
+    fn all_that_is_trained_lies_in_memory_before_the_first_step() {
+        let config = with_everything();
+        let stored = noise_tensors(&config, 7).into_iter().map(|(name, tensor)| {
+            let bytes: Vec<u8> = tensor.values().iter().flat_map(|it| it.to_le_bytes()).collect();
+            let shape = tensor.shape().to_vec();
+            (name, Tensor::stored(shape, Dtype::F32, bytes.into()).unwrap())
+        });
+        let network = Network::new(config.clone(), stored.collect(), "m").unwrap();
+        assert!(network.tensors().all(|tensor| tensor.stored_bytes().is_some()));
+        let learner = Learner::full(network.clone());
+        assert_eq!(learner.tensors().count(), config.tensors().len());
+        assert!(learner.tensors().all(|tensor| tensor.stored_bytes().is_none()));
+        assert!(learner.tensors().zip(network.tensors()).all(|(ours, theirs)| ours == theirs));
+    }
 }
