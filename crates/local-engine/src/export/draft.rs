@@ -57,10 +57,25 @@ pub(super) fn finish_folder(draft: TempDir, to: &Path) -> Result<()> {
     sync_names(above(to)).map_err(Error::io("write", to))
 }
 
-/// Waits until the names in a folder are on the disk.
+/// Waits until the names in a folder are on the disk, where the system lets one.
+///
+/// What they name is there already, so where it does not, nothing failed: a folder that one may
+/// write to but not read cannot be opened (`EACCES`), and some mounts do not sync folders (`EINVAL`,
+/// or that they do not support it). A disk that fails is told of.
 fn sync_names(folder: &Path) -> std::io::Result<()> {
     // Elsewhere a folder cannot be opened as a file, and there is nothing of the kind to do.
-    if cfg!(unix) { fs::File::open(folder)?.sync_all() } else { Ok(()) }
+    if !cfg!(unix) {
+        return Ok(());
+    }
+    match fs::File::open(folder).and_then(|folder| folder.sync_all()) {
+        Err(error) if is_refusal(error.kind()) => Ok(()),
+        synced => synced,
+    }
+}
+
+/// Whether a system does not do what it was asked for, rather than that it failed.
+fn is_refusal(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::PermissionDenied | ErrorKind::InvalidInput | ErrorKind::Unsupported)
 }
 
 /// The folder that a place is in, if it has so much room.
@@ -131,6 +146,33 @@ mod tests {
         assert!(matches!(finish_folder(draft, &to), Err(Error::Exists { .. })));
         assert_eq!(fs::read(&to).unwrap(), b"mine");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_folder_that_is_not_synced_is_no_failure_and_a_disk_that_fails_is() {
+        for (error, expected) in [(13, true), (22, true), (95, true), (5, false), (28, false)] {
+            // As Linux numbers them.
+            if cfg!(target_os = "linux") {
+                let kind = std::io::Error::from_raw_os_error(error).kind();
+                assert_eq!(is_refusal(kind), expected, "{kind:?}");
+            }
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_lies_in_a_folder_that_cannot_be_read_is_there() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let to = folder.path().join("model");
+        let draft = file(&to, 1).unwrap();
+        let allow = |mode| fs::set_permissions(folder.path(), fs::Permissions::from_mode(mode));
+        // Whoever may do anything on the machine reads it nevertheless.
+        allow(0o300).unwrap();
+        let finished = finish_file(draft, &to);
+        allow(0o700).unwrap();
+        finished.unwrap();
+        assert!(to.exists());
     }
 
     #[cfg(unix)]
