@@ -435,6 +435,22 @@ mod tests {
         assert_eq!(with(Keep::Inputs), with(Keep::Steps));
     }
 
+    #[test]
+    fn so_does_one_with_an_adapter_of_which_the_same_is_dropped_again() {
+        let network = noise(&with_everything(), 7);
+        for learns_lengths in [false, true] {
+            let adapter = adapter(&network, learns_lengths);
+            let with = |keep, seed| {
+                let dropout = Some(Dropout { rate: 0.3, seed });
+                let tuning = Some(Tuning { dropout, ..Tuning::new(&adapter) });
+                let pass = Pass::forward(&network, tuning, Packed::new(SEQUENCES), TARGETS, keep);
+                pass.backward(&WEIGHTS, 0.0)
+            };
+            assert_eq!(with(Keep::Inputs, 9), with(Keep::Steps, 9));
+            assert_ne!(with(Keep::Inputs, 9), with(Keep::Inputs, 8));
+        }
+    }
+
     fn adapter(network: &Network, learns_lengths: bool) -> Adapter {
         let lora =
             Lora { rank: 3, alpha: 6.0, dropout: 0.0, has_root_scale: false, learns_lengths };
