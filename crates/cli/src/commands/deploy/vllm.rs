@@ -11,9 +11,10 @@ use serde_json::json;
 
 /// Has a server load the adapter in a folder, which the server must see under this path.
 ///
-/// One of that name is replaced only if this one can be loaded, and there is no moment without one
-/// where the server can do that. What is returned is the name that it is served by besides, if the
-/// server did not give that up.
+/// One of that name is replaced only if this one can be loaded. A server that knows `load_inplace`
+/// is never without one; another has this one under a second name while it has none of that name,
+/// and keeps it so if it cannot load it once more. What is returned is the name that it is served by
+/// besides, if the server did not give that up.
 pub(super) async fn load(
     client: &Client,
     name: &str,
@@ -23,7 +24,7 @@ pub(super) async fn load(
     let names = served(client).await;
     let names = names.context("the server lists no models; vLLM's --url ends with /v1")?;
     let server = Server { client, path };
-    if !names.iter().any(|served| served == name) {
+    if !has(&names, name) {
         told(server.load(name, false).await, &server.failed())?;
         return Ok(None);
     }
@@ -40,9 +41,7 @@ pub(super) async fn load(
         Err(error) => error,
     };
     let now = match served(client).await {
-        Ok(names) if names.iter().any(|served| served == name) => {
-            format!("{name} is served as it was before")
-        }
+        Ok(names) if has(&names, name) => format!("{name} is still served"),
         Ok(_) => format!("nothing is served as {name} now"),
         Err(_) => format!("the server does not say whether {name} is served now"),
     };
@@ -52,6 +51,10 @@ pub(super) async fn load(
 /// The names of the models that a server has.
 async fn served(client: &Client) -> openai_api::Result<Vec<String>> {
     Ok(client.models().await?.into_iter().map(|model| model.id.to_string()).collect())
+}
+
+fn has(names: &[String], name: &str) -> bool {
+    names.iter().any(|served| served == name)
 }
 
 /// Where an adapter is to be loaded, and from where.
@@ -75,6 +78,9 @@ impl Server<'_> {
     }
 
     /// Puts the adapter in the place of another in steps: it is loaded by another name first.
+    ///
+    /// From when the old one is taken away until this one has its name, nothing is served by that
+    /// name: such a server knows no way to rename.
     async fn exchange(&self, name: &str, names: &[String]) -> Result<Option<String>> {
         let mut next = format!("{name}-next");
         while names.contains(&next) {
@@ -82,10 +88,14 @@ impl Server<'_> {
         }
         told(self.load(&next, false).await, &self.failed())?;
         if let Err(error) = self.unload(name).await {
-            // What failed first is told, and this one is of no use beside the other.
-            let _ = self.unload(&next).await;
-            let failed = Err(error);
-            return failed.context("the server did not take the old adapter away");
+            // The answer may have been lost though the old one is gone, and then this one is all
+            // that there is. Beside the old one it is of no use. What failed first is told.
+            let is_served = served(self.client).await.is_ok_and(|names| has(&names, name));
+            let mut failed = "the server did not take the old adapter away".to_owned();
+            if !is_served || self.unload(&next).await.is_err() {
+                failed.push_str(&format!("; the new one is served as {next}"));
+            }
+            return Err(error).context(failed);
         }
         let failed =
             format!("the server did not load the adapter once more; it is served as {next}");
@@ -215,15 +225,26 @@ mod tests {
     async fn one_that_cannot_be_loaded_leaves_the_old_one_served() {
         let (asked, told) = refused(vec![broken(), models(&["tiny", "ft:tiny"])]).await;
         assert_eq!(asked, [MODELS, IN_PLACE, MODELS]);
-        assert!(told.starts_with("ft:tiny is served as it was before: "), "{told}");
+        assert!(told.starts_with("ft:tiny is still served: "), "{told}");
         assert!(told.contains("max_lora_rank 16"), "{told}");
         let (asked, told) = refused(vec![taken(), broken(), models(&["tiny", "ft:tiny"])]).await;
         assert_eq!(asked, [MODELS, IN_PLACE, NEXT, MODELS]);
-        assert!(told.starts_with("ft:tiny is served as it was before: "), "{told}");
-        let replies = vec![taken(), done(), broken(), done(), models(&["tiny", "ft:tiny"])];
+        assert!(told.starts_with("ft:tiny is still served: "), "{told}");
+        let still = || models(&["tiny", "ft:tiny"]);
+        let replies = vec![taken(), done(), broken(), still(), done(), still()];
         let (asked, told) = refused(replies).await;
-        assert_eq!(asked, [MODELS, IN_PLACE, NEXT, UNLOAD, UNLOAD_NEXT, MODELS]);
-        assert!(told.contains("did not take the old adapter away"), "{told}");
+        assert_eq!(asked, [MODELS, IN_PLACE, NEXT, UNLOAD, MODELS, UNLOAD_NEXT, MODELS]);
+        assert!(told.contains("did not take the old adapter away: "), "{told}");
+    }
+
+    #[tokio::test]
+    async fn the_new_one_stays_if_the_old_one_went_though_the_server_said_otherwise() {
+        let gone = || models(&["tiny", "ft:tiny-next"]);
+        let replies = vec![taken(), done(), broken(), gone(), gone()];
+        let (asked, told) = refused(replies).await;
+        assert_eq!(asked, [MODELS, IN_PLACE, NEXT, UNLOAD, MODELS, MODELS]);
+        assert!(told.starts_with("nothing is served as ft:tiny now: "), "{told}");
+        assert!(told.contains("the new one is served as ft:tiny-next"), "{told}");
     }
 
     #[tokio::test]
