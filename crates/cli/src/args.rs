@@ -451,7 +451,7 @@ pub(crate) struct Convert {
     /// Leave out what says the same as an earlier record.
     #[arg(long)]
     pub(crate) dedupe: bool,
-    /// Put a word such as [EMAIL_1] in the place of personal data and secrets.
+    /// Put a word such as EMAIL_1 in the place of personal data and secrets.
     #[arg(long)]
     pub(crate) redact: bool,
     /// How many threads read and write [default: one a processor].
