@@ -115,6 +115,10 @@ impl<'a> Turn<'a> {
             }
             _ => return fault("role", "is one for which ShareGPT has no form"),
         };
+        if value.trim().is_empty() {
+            // A refusal, for example.
+            return fault("content", "is empty, for which ShareGPT has no form");
+        }
         Ok(Self { from, value, weight: message.extra.get("weight") })
     }
 }

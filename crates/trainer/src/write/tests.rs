@@ -120,6 +120,18 @@ fn what_sharegpt_has_no_form_for_is_refused_by_its_field() {
 }
 
 #[test]
+fn a_refusal_has_no_form_in_sharegpt() {
+    let text =
+        r#"{"messages":[{"role":"user","content":"q"},{"role":"assistant","refusal":"no"}]}"#;
+    expect!["messages[1].content: is empty, for which ShareGPT has no form"].assert_eq(&line(
+        Format::ShareGpt,
+        Kind::Supervised,
+        text,
+    ));
+    assert!(line(Format::Trl, Kind::Supervised, text).contains("\"refusal\":\"no\""));
+}
+
+#[test]
 fn a_field_that_would_be_taken_for_another_is_left_out() {
     let text = r#"{"messages":[{"role":"user","content":"q"},{"role":"assistant","content":"a"}],"system":"s"}"#;
     expect![[r#"{"conversations":[{"from":"human","value":"q"},{"from":"gpt","value":"a"}]}"#]]
