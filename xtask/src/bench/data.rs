@@ -72,18 +72,11 @@ fn speeds<'a>(of: impl Fn(Who) -> Result<&'a [Value]>, rounds: usize) -> Result<
         |reports: &[Value]| values(reports, |it| Some(MEGABYTES as f64 / number(it, "cpu")?));
     let ours = speed(of(Who::Ours)?)?;
     let mut rows = Vec::new();
-    for (who, target) in [
-        (Who::Python, None),
-        (Who::Polars, None),
-        (Who::DataFusion, None),
-        (Who::CsvAndSerdeJson, None),
-        (Who::Copy, None),
-    ] {
+    for who in [Who::Python, Who::Polars, Who::DataFusion, Who::CsvAndSerdeJson, Who::Copy] {
         rows.push(Comparison {
             what: "CSV to JSON Lines".to_owned(),
             peer: who.told().to_owned(),
             unit: "MB/CPU s",
-            target,
             ..Comparison::of(&ours, &speed(of(who)?)?)
         });
     }
@@ -96,7 +89,8 @@ fn speeds<'a>(of: impl Fn(Who) -> Result<&'a [Value]>, rounds: usize) -> Result<
         ),
         table: table(HEAD, &cells),
         json: rows.iter().map(Comparison::json).collect(),
-        is_met: rows.iter().all(Comparison::is_met),
+        // What must be kept to is told apart.
+        is_met: true,
     })
 }
 

@@ -63,24 +63,30 @@ impl<'a> Line<'a> {
     fn of(messages: &'a [Message], extra: &'a Riders, field: &str) -> Result<Self, Fault> {
         let turns = messages.iter().enumerate();
         let turns = turns.map(|(at, message)| Turn::of(message, &format!("{field}[{at}]")));
-        let tools = match extra.get("tools") {
-            // The functions without OpenAI's wrapping.
-            Some(Value::Array(tools)) => {
-                let bare = tools.iter().map(|tool| tool.get("function").unwrap_or(tool));
-                Some(Value::from_iter(bare.cloned()).to_string())
-            }
-            Some(Value::String(text)) => Some(text.clone()),
-            _ => None,
-        };
         let others = extra.iter().filter(|(name, _)| *name != "tools");
         Ok(Self {
             conversations: turns.collect::<Result<_, Fault>>()?,
             chosen: None,
             rejected: None,
             kto_tag: None,
-            tools,
+            tools: tools(extra)?,
             extra: others.map(|(name, value)| (name.as_str(), value)).collect(),
         })
+    }
+}
+
+/// The tools as text, without OpenAI's wrapping of the functions.
+fn tools(extra: &Riders) -> Result<Option<String>, Fault> {
+    match extra.get("tools") {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Array(tools)) => {
+            let bare = tools.iter().map(|tool| tool.get("function").unwrap_or(tool));
+            Ok(Some(Value::from_iter(bare.cloned()).to_string()))
+        }
+        Some(Value::String(text)) if serde_json::from_str::<Vec<Value>>(text).is_ok() => {
+            Ok(Some(text.clone()))
+        }
+        Some(_) => Err(Fault::new("tools", "must be an array, or one as JSON in a string")),
     }
 }
 

@@ -120,6 +120,17 @@ fn what_sharegpt_has_no_form_for_is_refused_by_its_field() {
 }
 
 #[test]
+fn tools_that_are_no_array_have_no_form_in_sharegpt() {
+    for tools in ["\"[]x\"", "7", "{}"] {
+        let text = format!(r#"{{"prompt":"q","completion":"a","tools":{tools}}}"#);
+        assert_eq!(
+            line(Format::ShareGpt, Kind::Supervised, &text),
+            "tools: must be an array, or one as JSON in a string"
+        );
+    }
+}
+
+#[test]
 fn a_refusal_has_no_form_in_sharegpt() {
     let text =
         r#"{"messages":[{"role":"user","content":"q"},{"role":"assistant","refusal":"no"}]}"#;
